@@ -1,0 +1,37 @@
+// What a machine wants sent: one or more packets to one route, back to back in one buffer, all but the last
+// of one size, so that the socket can hand the kernel the whole batch in a call (UDP_SEGMENT) or one by one.
+// The caller owns the object and hands the same one in again and again: nothing is allocated a packet.
+
+import type { Route } from "./route.ts";
+
+/** The most a batch holds: the largest UDP payload over IPv4. */
+export const TRANSMIT_BYTES_MAX = 65_507;
+
+export class Transmit {
+  readonly buffer: Uint8Array;
+  /** Set by the machine that fills the batch. */
+  route: Route | undefined;
+  /** Bytes of the buffer that are to be sent. */
+  lengthBytes = 0;
+  /** The size of every packet but the last, which may be shorter. */
+  segmentBytes = 0;
+
+  constructor(buffer: Uint8Array = new Uint8Array(TRANSMIT_BYTES_MAX)) {
+    this.buffer = buffer;
+  }
+
+  /** Starts an empty batch for `route`. */
+  begin(route: Route): void {
+    this.route = route;
+    this.lengthBytes = 0;
+    this.segmentBytes = 0;
+  }
+
+  /** Fills the batch with one ready datagram. */
+  single(route: Route, datagram: Uint8Array): void {
+    this.begin(route);
+    this.buffer.set(datagram, 0);
+    this.lengthBytes = datagram.length;
+    this.segmentBytes = datagram.length;
+  }
+}

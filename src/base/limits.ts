@@ -46,3 +46,67 @@ export const ACK_ELICITING_THRESHOLD = 2;
 export const PTO_MAX_MS = 2_000;
 /** The reordering threshold grows up to this as losses prove spurious (quiche #470). */
 export const PACKET_THRESHOLD_MAX = 20;
+
+// ---- Ours: congestion ----------------------------------------------------------------------------------------
+
+/** RFC 9002 §7.2 recommends ten packets. */
+export const INITIAL_WINDOW_PACKETS = 10;
+/** The window never falls below this many packets (RFC 9002 §7.2). */
+export const WINDOW_PACKETS_MIN = 2;
+/** No window beyond this: more than 1 Gbit/s at 500 ms, and a bound for every sum. */
+export const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+/** A paced burst lasts this long: below it a timer of 1 ms cannot keep the rate. */
+export const PACING_BURST_MS = 2;
+/** A paced burst holds at least this many packets. */
+export const PACING_BURST_PACKETS_MIN = 4;
+/** Ranges that a receiver remembers for its acknowledgements; older ones are dropped. */
+export const ACK_RANGES_MAX = 64;
+
+// ---- Ours: streams and memory ----------------------------------------------------------------------------------
+
+/** A receive buffer grows by blocks of this size: large enough for few writes, small enough for thousands of streams. */
+export const RECEIVE_BLOCK_BYTES = 16 * 1024;
+
+// ---- Ours: wire formats ----------------------------------------------------------------------------------------
+
+/** The most ranges an ACK frame may hold: four times what any of our receivers remembers, and an array of 4 KiB. */
+export const ACK_FRAME_RANGES_MAX = 256;
+/** Path numbers have 16 bits in the header; 0 is the probing space. */
+export const PATH_NUMBER_MAX = 65_535;
+/** A reason of CLOSE is cut to this: a sentence for people, which fits every packet. */
+export const CLOSE_REASON_BYTES_MAX = 255;
+/** The most candidates of one side: interfaces × families and what was observed of them; the bound on what a peer can aim us at. */
+export const CANDIDATES_MAX = 32;
+/** The most addresses in a PUNCH; the other side sends from no more than its candidates. */
+export const PUNCH_ADDRESSES_MAX = 32;
+/** Type and body of a message to or from a rendezvous: what its length field can say. */
+export const RENDEZVOUS_MESSAGE_BYTES_MAX = 65_535;
+/** Selectors of one agent: a thousand services on one instance, 8 KiB of the rendezvous's memory. */
+export const REGISTER_SELECTORS_MAX = 1_024;
+
+// ---- Ours: sockets and forwarding ------------------------------------------------------------------------------
+
+/** Asked of the kernel for each direction of the UDP socket: 30 ms of 1 Gbit/s, with room for a pause of the garbage collector. */
+export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Senders whose address is remembered in parsed form; the memory starts afresh beyond it. */
+export const SOCKET_SENDERS_MAX = 4096;
+/** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */
+export const DRIVER_BATCH_BYTES = 256 * 1024;
+/** The longest a timer is set for: setTimeout takes 2^31 − 1 at most, and an hour costs nothing. */
+export const TIMER_MS_MAX = 3_600_000;
+/** What a forwarded TCP connection may hold in memory towards its socket before reading from the tunnel pauses. */
+export const FORWARD_BUFFER_BYTES = 256 * 1024;
+/** A target that does not take a connection for this long cannot be reached. */
+export const FORWARD_CONNECT_TIMEOUT_MS = 10_000;
+/** Local connections that wait for a tunnel which is not up. The oldest goes first: its client is the likeliest to have given up. */
+export const FORWARD_WAITING_MAX = 256;
+/** Forwarded connections of one process. */
+export const FORWARD_CONNECTIONS_MAX = 16_384;
+/** File descriptors kept free for everything that is not a forwarded connection. */
+export const FORWARD_RESERVED_DESCRIPTORS = 32;
+/** Host candidates an agent offers; machines with hundreds of container bridges exist. */
+export const HOST_CANDIDATES_MAX = 16;
+/** The interfaces are looked at this often: reading them takes some 50 µs, and a person who changes networks waits for it. */
+export const NETWORK_POLL_MS = 3_000;
+/** The wall clock ran ahead of the monotonic one by this much: the machine slept. */
+export const SLEEP_JUMP_MS = 5_000;

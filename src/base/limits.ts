@@ -110,3 +110,24 @@ export const HOST_CANDIDATES_MAX = 16;
 export const NETWORK_POLL_MS = 3_000;
 /** The wall clock ran ahead of the monotonic one by this much: the machine slept. */
 export const SLEEP_JUMP_MS = 5_000;
+
+// ---- Ours: keys, secrets and tickets -----------------------------------------------------------------------
+
+/** A key of Ed25519, X25519 or ChaCha20-Poly1305, and a BLAKE2s hash. */
+export const KEY_BYTES = 32;
+/** The secret of a ticket: 128 bits are beyond guessing, and the ticket stays short enough to paste. */
+export const SECRET_BYTES = 16;
+/** mac1, mac2, a cookie, a secret tag and a stream proof: each is an HMAC cut to 128 bits. */
+export const MAC_BYTES = 16;
+/** A selector at the rendezvous; 64 bits name a service of one peer, they guard nothing. */
+export const SELECTOR_BYTES = 8;
+/** How long a cookie of a responder under load is good (WireGuard's two minutes). */
+export const COOKIE_LIFE_MS = 120_000;
+/** The longest text that is looked at as a ticket: 255 rendezvous of ordinary length fit, a pasted log file does not. */
+export const TICKET_CHARACTERS_MAX = 32_768;
+/** A service name and a rendezvous' "host:port" in bytes: their length is one byte on the wire. */
+export const NAME_BYTES_MAX = 255;
+/** Where a rendezvous listens when its address names no port. */
+export const RENDEZVOUS_PORT_DEFAULT = 4700;
+/** X25519 forms of identities that are remembered: one takes 0.4 ms to compute, and a peer knocks more than once. */
+export const DH_KEY_CACHE_ENTRIES = 256;

@@ -1,0 +1,59 @@
+// Who an agent or a rendezvous is: an Ed25519 key pair (RFC 8032). The handshake uses the X25519 form of the same
+// pair, so that one public key is all that anybody has to know of a peer.
+
+import { createHash } from "node:crypto";
+import nacl from "tweetnacl";
+import { DH_KEY_CACHE_ENTRIES, KEY_BYTES } from "../base/limits.ts";
+import { type Random, randomBytes } from "../base/random.ts";
+import { montgomeryFromEdwards } from "./montgomery.ts";
+import { equalBytes } from "./secret.ts";
+import { x25519PublicKey } from "./x25519.ts";
+
+export interface Identity {
+  /** Ed25519, 32 bytes: what a peer id spells. */
+  readonly publicKey: Uint8Array;
+  /** Ed25519, 64 bytes: the seed and the public key, as NaCl keeps them. This is what is stored. */
+  readonly secretKey: Uint8Array;
+  /** X25519, 32 bytes: `dhPublicKeyOf(publicKey)`. */
+  readonly dhPublicKey: Uint8Array;
+  /** X25519, 32 bytes, clamped. */
+  readonly dhPrivateKey: Uint8Array;
+}
+
+function identityFromSeed(seed: Uint8Array): Identity {
+  const { publicKey, secretKey } = nacl.sign.keyPair.fromSeed(seed);
+  // The scalar of an Ed25519 key is the first half of the seed's SHA-512, clamped (RFC 8032 §5.1.5).
+  const dhPrivateKey = new Uint8Array(createHash("sha512").update(seed).digest().subarray(0, KEY_BYTES));
+  dhPrivateKey[0] = (dhPrivateKey[0] as number) & 0xf8;
+  dhPrivateKey[31] = ((dhPrivateKey[31] as number) & 0x7f) | 0x40;
+  return { publicKey, secretKey, dhPublicKey: x25519PublicKey(dhPrivateKey), dhPrivateKey };
+}
+
+/** @returns a fresh identity. */
+export function createIdentity(random: Random): Identity {
+  return identityFromSeed(randomBytes(random, nacl.sign.seedLength));
+}
+
+/** @param secretKey what was stored. @returns undefined where it is not 64 bytes, or its halves do not belong together. */
+export function identityFromSecretKey(secretKey: Uint8Array): Identity | undefined {
+  if (secretKey.length !== nacl.sign.secretKeyLength) return undefined;
+  const identity = identityFromSeed(secretKey.slice(0, nacl.sign.seedLength));
+  return equalBytes(identity.secretKey, secretKey) ? identity : undefined;
+}
+
+/** Least recently used first. */
+const dhPublicKeys = new Map<string, Uint8Array>();
+
+/**
+ * @param publicKey Ed25519, as a peer or a user gave it.
+ * @returns the X25519 public key of the same peer, or undefined where no honest peer has such a key.
+ */
+export function dhPublicKeyOf(publicKey: Uint8Array): Uint8Array | undefined {
+  const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString("latin1");
+  const dhPublicKey = dhPublicKeys.get(name) ?? montgomeryFromEdwards(publicKey);
+  if (dhPublicKey === undefined) return undefined;
+  dhPublicKeys.delete(name);
+  dhPublicKeys.set(name, dhPublicKey);
+  if (dhPublicKeys.size > DH_KEY_CACHE_ENTRIES) dhPublicKeys.delete(dhPublicKeys.keys().next().value as string);
+  return dhPublicKey.slice();
+}

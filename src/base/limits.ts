@@ -83,6 +83,8 @@ export const PUNCH_ADDRESSES_MAX = 32;
 export const RENDEZVOUS_MESSAGE_BYTES_MAX = 65_535;
 /** Selectors of one agent: a thousand services on one instance, 8 KiB of the rendezvous's memory. */
 export const REGISTER_SELECTORS_MAX = 1_024;
+/** Attributes that a 420 answer lists: nobody sends more, and the answer stays below the size of the request that it refuses. */
+export const STUN_UNKNOWN_ATTRIBUTES_MAX = 16;
 
 // ---- Ours: sockets and forwarding ------------------------------------------------------------------------------
 
@@ -131,3 +133,23 @@ export const NAME_BYTES_MAX = 255;
 export const RENDEZVOUS_PORT_DEFAULT = 4700;
 /** X25519 forms of identities that are remembered: one takes 0.4 ms to compute, and a peer knocks more than once. */
 export const DH_KEY_CACHE_ENTRIES = 256;
+/** A stream that has just become busy may send this much before it stands in line with the others. */
+export const STREAM_QUANTUM_BYTES = 8 * 1024;
+/** A writer pauses when its stream holds this much at the least; twice the path's window where that is more. */
+export const SEND_TARGET_BYTES_MIN = 64 * 1024;
+export const SEND_TARGET_BYTES_MAX = 8 * 1024 * 1024;
+/** Windows at first: a fast answer to a small question, without promising memory to everybody. */
+export const CONNECTION_WINDOW_BYTES = 1024 * 1024;
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+/** Windows at most: 16 MiB a stream is 640 Mbit/s at 200 ms; the connection's bound is what a peer can make us hold. */
+export const CONNECTION_WINDOW_BYTES_MAX = 24 * 1024 * 1024;
+export const STREAM_WINDOW_BYTES_MAX = 16 * 1024 * 1024;
+/** Streams of a peer open at once. */
+export const STREAMS_MAX = 4096;
+
+// ---- Ours: keeping and giving up --------------------------------------------------------------------------------
+
+/** A connection outlives an outage, a sleep, a change of network of this length. */
+export const IDLE_TIMEOUT_MS = 10 * 60_000;
+/** Below the 30 s after which Linux forgets an unanswered flow, and every known NAT's timeout (RFC 8445 §11 takes 15 s). */
+export const KEEPALIVE_MS = 18_000;

@@ -1,0 +1,129 @@
+// What the two sides of a hole punch tell each other: the bodies of the frames CANDIDATES and PUNCH.
+// Candidates are addresses at which a side may be reached (types as in RFC 8445 §5.1.1, and port mappings); the behaviour
+// of its NAT, in the terms of RFC 4787 §4.1 and §5, decides how the other side goes about it.
+
+import { readSocketAddress, type SocketAddress, socketAddressBytes, writeSocketAddress } from "../base/address.ts";
+import { assert } from "../base/assert.ts";
+import { ByteReader, OutOfBounds } from "../base/byte-reader.ts";
+import { ByteWriter, varintBytes } from "../base/byte-writer.ts";
+import { CANDIDATES_MAX, PUNCH_ADDRESSES_MAX } from "../base/limits.ts";
+import { closeCode, ProtocolError } from "../base/protocol-error.ts";
+
+/** Where a candidate was learnt. The index in the list is the byte on the wire minus one. */
+const candidateTypes = ["host", "server-reflexive", "peer-reflexive", "port-mapped"] as const;
+export type CandidateType = (typeof candidateTypes)[number];
+
+/** An address at which a side may be reached. */
+export interface Candidate {
+  readonly type: CandidateType;
+  readonly address: SocketAddress;
+}
+
+/** On what a mapping or a filter depends. The index in the list is the byte on the wire. */
+const natDependences = ["unknown", "endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
+export type NatDependence = (typeof natDependences)[number];
+
+/** How a side's NAT was measured to behave. */
+export interface NatBehaviour {
+  readonly mapping: NatDependence;
+  readonly filtering: NatDependence;
+  /** Whether the port outside is the one inside. */
+  readonly portsPreserved: boolean;
+}
+
+/** The body of a CANDIDATES frame. */
+export interface CandidatesBody {
+  readonly nat: NatBehaviour;
+  readonly candidates: readonly Candidate[];
+}
+
+/** The body of a PUNCH frame. */
+export interface PunchBody {
+  readonly round: number;
+  /** The addresses from which the sender has seen the receiver's probes come. */
+  readonly seenFrom: readonly SocketAddress[];
+}
+
+const PORTS_PRESERVED_BIT = 0x01;
+
+/** @returns the body of a CANDIDATES frame; at most CANDIDATES_MAX candidates. */
+export function encodeCandidates(body: CandidatesBody): Uint8Array {
+  const { nat, candidates } = body;
+  assert(candidates.length <= CANDIDATES_MAX, "too many candidates");
+  let lengthBytes = 3 + varintBytes(candidates.length);
+  for (const { address } of candidates) lengthBytes += 1 + socketAddressBytes(address);
+  const writer = new ByteWriter(new Uint8Array(lengthBytes));
+  writer.uint8(natDependences.indexOf(nat.mapping));
+  writer.uint8(natDependences.indexOf(nat.filtering));
+  writer.uint8(nat.portsPreserved ? PORTS_PRESERVED_BIT : 0);
+  writer.varint(candidates.length);
+  for (const { type, address } of candidates) {
+    writer.uint8(candidateTypes.indexOf(type) + 1);
+    writeSocketAddress(writer, address);
+  }
+  return writer.bytes;
+}
+
+/** @throws ProtocolError with frameEncoding where the body cannot be read. */
+export function decodeCandidates(bytes: Uint8Array): CandidatesBody {
+  return whole("CANDIDATES", bytes, (reader) => {
+    const mapping = readDependence(reader);
+    const filtering = readDependence(reader);
+    const portsPreserved = (reader.uint8() & PORTS_PRESERVED_BIT) !== 0;
+    const candidates: Candidate[] = [];
+    for (let left = readCount(reader, CANDIDATES_MAX); left > 0; left--) {
+      const type = candidateTypes[reader.uint8() - 1];
+      if (type === undefined) throw new OutOfBounds("unknown type of candidate");
+      candidates.push({ type, address: readSocketAddress(reader) });
+    }
+    return { nat: { mapping, filtering, portsPreserved }, candidates };
+  });
+}
+
+/** @returns the body of a PUNCH frame; at most PUNCH_ADDRESSES_MAX addresses. */
+export function encodePunch(body: PunchBody): Uint8Array {
+  const { round, seenFrom } = body;
+  assert(seenFrom.length <= PUNCH_ADDRESSES_MAX, "too many addresses in a PUNCH");
+  let lengthBytes = varintBytes(round) + varintBytes(seenFrom.length);
+  for (const address of seenFrom) lengthBytes += socketAddressBytes(address);
+  const writer = new ByteWriter(new Uint8Array(lengthBytes));
+  writer.varint(round);
+  writer.varint(seenFrom.length);
+  for (const address of seenFrom) writeSocketAddress(writer, address);
+  return writer.bytes;
+}
+
+/** @throws ProtocolError with frameEncoding where the body cannot be read. */
+export function decodePunch(bytes: Uint8Array): PunchBody {
+  return whole("PUNCH", bytes, (reader) => {
+    const round = reader.varint();
+    const seenFrom: SocketAddress[] = [];
+    for (let left = readCount(reader, PUNCH_ADDRESSES_MAX); left > 0; left--) seenFrom.push(readSocketAddress(reader));
+    return { round, seenFrom };
+  });
+}
+
+/** Runs `read` over the whole of `bytes`. @throws ProtocolError where it runs out of them or leaves some. */
+function whole<T>(name: string, bytes: Uint8Array, read: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(bytes);
+  try {
+    const body = read(reader);
+    if (reader.remainingBytes > 0) throw new OutOfBounds(`${reader.remainingBytes} bytes behind the body`);
+    return body;
+  } catch (error) {
+    if (!(error instanceof OutOfBounds)) throw error;
+    throw new ProtocolError(closeCode.frameEncoding, `${name}: ${error.message}`);
+  }
+}
+
+function readDependence(reader: ByteReader): NatDependence {
+  const dependence = natDependences[reader.uint8()];
+  if (dependence === undefined) throw new OutOfBounds("unknown behaviour of a NAT");
+  return dependence;
+}
+
+function readCount(reader: ByteReader, countMax: number): number {
+  const count = reader.varint();
+  if (count > countMax) throw new OutOfBounds(`${count} entries, at most ${countMax}`);
+  return count;
+}

@@ -106,6 +106,8 @@ export const FORWARD_WAITING_MAX = 256;
 export const FORWARD_CONNECTIONS_MAX = 16_384;
 /** File descriptors kept free for everything that is not a forwarded connection. */
 export const FORWARD_RESERVED_DESCRIPTORS = 32;
+/** TCP keepalive of forwarded connections begins after this idle time. */
+export const FORWARD_KEEPALIVE_MS = 60_000;
 /** Host candidates an agent offers; machines with hundreds of container bridges exist. */
 export const HOST_CANDIDATES_MAX = 16;
 /** The interfaces are looked at this often: reading them takes some 50 µs, and a person who changes networks waits for it. */
@@ -133,6 +135,8 @@ export const NAME_BYTES_MAX = 255;
 export const RENDEZVOUS_PORT_DEFAULT = 4700;
 /** X25519 forms of identities that are remembered: one takes 0.4 ms to compute, and a peer knocks more than once. */
 export const DH_KEY_CACHE_ENTRIES = 256;
+/** Places of the send buffer whose views are kept: a batch has some 50, and the packet size changes now and then. */
+export const SEAL_VIEWS_MAX = 1_024;
 /** A stream that has just become busy may send this much before it stands in line with the others. */
 export const STREAM_QUANTUM_BYTES = 8 * 1024;
 /** A writer pauses when its stream holds this much at the least; twice the path's window where that is more. */
@@ -153,3 +157,46 @@ export const STREAMS_MAX = 4096;
 export const IDLE_TIMEOUT_MS = 10 * 60_000;
 /** Below the 30 s after which Linux forgets an unanswered flow, and every known NAT's timeout (RFC 8445 §11 takes 15 s). */
 export const KEEPALIVE_MS = 18_000;
+/** Probe timeouts in a row after which a path is suspect and its data go another way as well. */
+export const SUSPECT_PTO_COUNT = 2;
+/** A suspect path with another one beside it is given up after this long without an answer. */
+export const PATH_FAIL_MS = 8_000;
+
+// ---- Ours: keys and paths ----------------------------------------------------------------------------------------
+
+/** The first key update comes early, so that every long connection exercises it. */
+export const KEY_UPDATE_FIRST_PACKETS = 1_000;
+/** Later ones: far below any limit of ChaCha20-Poly1305, a second or so of the fastest link. */
+export const KEY_UPDATE_PACKETS = 1_000_000;
+/** A challenge is forgotten after this long. */
+export const PROBE_LIFE_MS = 5_000;
+/** Challenges that may be out at once: a birthday spray of 1750 fits. */
+export const PROBES_OUT_MAX = 2_048;
+/** Packets of the probing space that may wait to be sent. */
+export const PROBE_QUEUE_MAX = 256;
+/** Paths of ours alive at once; the peer keeps a receive space for each. */
+export const PATHS_MAX = 16;
+/** Path ids are two bytes and never used twice. */
+export const PATH_ID_MAX = 0xffff;
+/** Between paths of one tier a switch must gain this much round-trip time (iroh's hysteresis). */
+export const SWITCH_GAIN_MS = 5;
+/** Challenges that a connection sends on its own to routes from which the peer was heard, within PROBE_LIFE_MS. */
+export const PROBES_AUTOMATIC_MAX = 64;
+/** A handshake initiation is sent again after this long, doubling … */
+export const HANDSHAKE_RETRY_MS = 300;
+/** … up to this; WireGuard's 5 s. */
+export const HANDSHAKE_RETRY_MAX_MS = 5_000;
+/** Handshakes that a responder has answered and that are not confirmed yet. */
+export const HALF_OPEN_MAX = 256;
+/** How long one of them is kept: a response, its loss and a retransmission on the slowest path. */
+export const HALF_OPEN_LIFE_MS = 10_000;
+/** Initiations answered a second before a cookie is asked for (WireGuard answers 20 a second and address). */
+export const INITIATIONS_PER_SECOND_MAX = 100;
+/** A closing connection answers with its CLOSE for this many probe timeouts (RFC 9000 §10.2). */
+export const CLOSING_PTO_COUNT = 3;
+/** An acknowledgement-only sender asks for an answer after this many packets, so that it can forget what it acknowledged. */
+export const ACK_ONLY_PACKETS_MAX = 64;
+/** Datagrams of the application that may wait for the window; beyond, the oldest goes. */
+export const DATAGRAM_QUEUE_MAX = 128;
+/** Packets in one batch: the kernel takes 64 segments a call. */
+export const BATCH_PACKETS_MAX = 64;

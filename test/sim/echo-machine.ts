@@ -1,0 +1,69 @@
+// The smallest machines that can try a world out: one answers what it gets, one sends what the test tells it and remembers what came.
+
+import type { SocketAddress } from "../../src/base/address.ts";
+import type { Machine } from "../../src/base/machine.ts";
+import { type Route, RouteTable } from "../../src/base/route.ts";
+import type { Transmit } from "../../src/base/transmit.ts";
+
+export interface Received {
+  readonly atMs: number;
+  readonly from: SocketAddress;
+  readonly bytes: Uint8Array;
+}
+
+interface Batch {
+  readonly route: Route;
+  readonly bytes: Uint8Array;
+  readonly segmentBytes: number;
+}
+
+/** Sends on demand and remembers what it received. */
+export class ProbeMachine implements Machine {
+  readonly received: Received[] = [];
+  /** Where the answers go when it echoes. */
+  readonly echoes: boolean;
+  /** When it was woken. */
+  readonly wokenAtMs: number[] = [];
+  timeoutMs = Number.POSITIVE_INFINITY;
+  private readonly queue: Batch[] = [];
+  private readonly routes = new RouteTable();
+
+  constructor(echoes = false) {
+    this.echoes = echoes;
+  }
+
+  /** Queues a batch that is cut into datagrams of `segmentBytes`; one datagram unless told. */
+  send(to: SocketAddress, bytes: Uint8Array, segmentBytes = bytes.length): void {
+    this.queue.push({ route: this.routes.direct(to), bytes, segmentBytes });
+  }
+
+  /** The latest datagram that came. */
+  get last(): Received | undefined {
+    return this.received.at(-1);
+  }
+
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
+    this.received.push({ atMs: nowMs, from, bytes: bytes.slice() });
+    if (this.echoes) this.send(from, bytes.slice());
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs < this.timeoutMs) return;
+    this.wokenAtMs.push(nowMs);
+    this.timeoutMs = Number.POSITIVE_INFINITY;
+  }
+
+  pollTimeout(): number {
+    return this.timeoutMs;
+  }
+
+  pollTransmit(_nowMs: number, out: Transmit): boolean {
+    const batch = this.queue.shift();
+    if (batch === undefined) return false;
+    out.begin(batch.route);
+    out.buffer.set(batch.bytes, 0);
+    out.lengthBytes = batch.bytes.length;
+    out.segmentBytes = batch.segmentBytes;
+    return true;
+  }
+}

@@ -1,0 +1,277 @@
+// A computer: it runs one machine on one UDP port, as the driver loop does with a real socket. It splits batches into
+// datagrams, drains the machine after every input as machine.ts prescribes, keeps its timer, may join received datagrams as
+// GRO does, sleeps and wakes, moves to other networks, and restarts with another machine.
+
+import type { SocketAddress } from "../../src/base/address.ts";
+import { assert } from "../../src/base/assert.ts";
+import type { Machine } from "../../src/base/machine.ts";
+import type { LinkSettings, PacketSink } from "./link.ts";
+import { MachineTimer } from "./machine-timer.ts";
+import { Attachment, type Network } from "./network.ts";
+import type { Packet } from "./packet.ts";
+import type { Place } from "./place.ts";
+import { ReceiveBuffer } from "./receive-buffer.ts";
+import { SimulationError } from "./simulation-error.ts";
+import type { World } from "./world.ts";
+
+/** Batches that a machine may want sent after one input; one that never ends is a bug. */
+const BATCHES_MAX = 20_000;
+/** Rounds of draining and pumping events after one input. */
+const ROUNDS_MAX = 10_000;
+
+interface Interface {
+  readonly attachment: Attachment;
+  readonly source: Place;
+}
+
+export interface SleepOptions {
+  /** Packets that arrive are lost with the network card asleep, or wait in the socket's buffer; lost unless told. */
+  readonly packets?: "lost" | "buffered";
+  /** Whether the host's monotonic clock stands still meanwhile, as Linux's does; it runs on unless told. */
+  readonly clockStops?: boolean;
+}
+
+export class Host implements PacketSink {
+  readonly name: string;
+  readonly index: number;
+  readonly world: World;
+  /**
+   * Called after every input of the machine, drained of its transmits: the place to pump its events.
+   * It may give the machine new inputs; all is drained again behind it.
+   */
+  onInput: ((nowMs: number) => void) | undefined;
+  machine: Machine | undefined;
+  datagramsSent = 0;
+  bytesSent = 0;
+  datagramsReceived = 0;
+  bytesReceived = 0;
+  private udpPort: number;
+  private readonly interfaces: Interface[] = [];
+  private readonly buffer: ReceiveBuffer;
+  private readonly timer: MachineTimer;
+  private sleep: SleepOptions | undefined;
+  private sleepsSinceMs = 0;
+  private clockOffsetMs: number;
+  private lastMs = Number.NEGATIVE_INFINITY;
+  private isDraining = false;
+
+  /** @param clockOffsetMs the host's clock minus the world's. */
+  constructor(world: World, name: string, index: number, port: number, clockOffsetMs: number) {
+    this.world = world;
+    this.name = name;
+    this.index = index;
+    this.udpPort = port;
+    this.clockOffsetMs = clockOffsetMs;
+    this.buffer = new ReceiveBuffer(world, this);
+    this.timer = new MachineTimer(world, this);
+  }
+
+  /** The host's own monotonic clock, which is what its machine is told. */
+  get nowMs(): number {
+    const nowMs = (this.sleep?.clockStops === true ? this.sleepsSinceMs : this.world.nowMs) + this.clockOffsetMs;
+    return Math.max(nowMs, this.lastMs);
+  }
+
+  get port(): number {
+    return this.udpPort;
+  }
+
+  /** The socket's address on each interface, the first interface first. */
+  get addresses(): SocketAddress[] {
+    return this.interfaces.map((foot) => foot.source.address);
+  }
+
+  /** @throws where the host is in no network. */
+  get address(): SocketAddress {
+    const first = this.interfaces[0];
+    assert(first !== undefined, `${this.name} is in no network`);
+    return first.source.address;
+  }
+
+  get isAsleep(): boolean {
+    return this.sleep !== undefined;
+  }
+
+  /** The links of the first interface, whose settings a test may change. */
+  get attachment(): Attachment {
+    const first = this.interfaces[0];
+    assert(first !== undefined, `${this.name} is in no network`);
+    return first.attachment;
+  }
+
+  // ---- The machine ---------------------------------------------------------------------------------------
+
+  /** Runs a machine in place of the one that ran, if any: a restart. What the socket had buffered is gone. */
+  run(machine: Machine | undefined, onInput?: (nowMs: number) => void): void {
+    assert(!this.isDraining, `${this.name}: a machine cannot be replaced from within its own events`);
+    this.buffer.clear();
+    this.machine = machine;
+    this.onInput = onInput;
+    this.drain();
+  }
+
+  /** Calls methods of the machine: `act` gets the host's clock, and the machine is drained behind it. */
+  input<T>(act: (nowMs: number) => T): T {
+    assert(!this.isAsleep, `${this.name} is asleep`);
+    const result = act(this.tick());
+    this.drain();
+    return result;
+  }
+
+  /** Drains the machine, pumps its events, and arms its timer. */
+  drain(): void {
+    // Events may lead to an input of this same host; the loop below comes round to it.
+    if (this.isDraining || this.isAsleep || this.machine === undefined) return;
+    this.isDraining = true;
+    this.world.enterHost();
+    const nowMs = this.tick();
+    let rounds = 0;
+    this.sendAll(nowMs);
+    do {
+      this.onInput?.(nowMs);
+      if (++rounds > ROUNDS_MAX) throw new SimulationError(`${this.name}: its events and transmits never end`);
+    } while (this.sendAll(nowMs) > 0);
+    this.world.leaveHost();
+    this.isDraining = false;
+    this.timer.arm(this.machine, nowMs);
+  }
+
+  /** @returns the host's clock, having checked that it does not go back. */
+  tick(): number {
+    const nowMs = this.nowMs;
+    assert(nowMs >= this.lastMs, `${this.name}: time goes back from ${this.lastMs} to ${nowMs} ms`);
+    this.lastMs = nowMs;
+    return nowMs;
+  }
+
+  /** The timer is due at `dueMs`, which rounding may put a hair behind the clock. */
+  tickTo(dueMs: number): number {
+    this.lastMs = Math.max(this.tick(), dueMs);
+    return this.lastMs;
+  }
+
+  // ---- Packets ---------------------------------------------------------------------------------------------
+
+  receive(packet: Packet): void {
+    const reason = this.refusal(packet);
+    if (reason !== undefined) this.world.drop(packet, this.name, reason);
+    else this.buffer.put(packet);
+  }
+
+  /** Hands the machine one datagram, which the receive buffer may have joined from several. The bytes are spoilt behind it. */
+  deliver(from: SocketAddress, bytes: Uint8Array): void {
+    const machine = this.machine as Machine;
+    machine.handleDatagram(this.tick(), from, bytes);
+    // The machine may keep no view: who does finds these bytes in it.
+    bytes.fill(0xdb);
+    this.drain();
+  }
+
+  private refusal(packet: Packet): string | undefined {
+    if (this.machine === undefined) return "nothing runs";
+    if (packet.destination.address.port !== this.udpPort) return "port is closed";
+    if (this.isAsleep && this.sleep?.packets !== "buffered") return "asleep";
+    return this.world.firewall.drops(packet, this) ? "firewall" : undefined;
+  }
+
+  private sendAll(nowMs: number): number {
+    const { world } = this;
+    const machine = this.machine as Machine;
+    const out = world.transmit;
+    let batches = 0;
+    while (machine.pollTransmit(nowMs, out)) {
+      if (++batches > BATCHES_MAX) throw new SimulationError(`${this.name}: pollTransmit never ends`);
+      const { route, lengthBytes, segmentBytes } = out;
+      assert(route !== undefined, `${this.name}: a transmit without a route`);
+      assert(
+        segmentBytes > 0 && lengthBytes > 0 && lengthBytes <= out.buffer.length,
+        `${this.name}: an empty transmit`,
+      );
+      const destination = world.book.of(route.remote);
+      for (let start = 0; start < lengthBytes; start += segmentBytes) {
+        this.send(destination, out.buffer, start, Math.min(start + segmentBytes, lengthBytes));
+      }
+    }
+    return batches;
+  }
+
+  private send(destination: Place, bytes: Uint8Array, start: number, end: number): void {
+    const foot = this.interfaceFor(destination);
+    this.datagramsSent++;
+    this.bytesSent += end - start;
+    // Without a network, sending fails at once, and the driver goes on as if the packet were lost.
+    if (foot === undefined) return;
+    const packet = this.world.packets.take(foot.source, destination, this);
+    packet.setPayload(bytes, start, end);
+    this.world.trace.record(this.world.nowMs, "send", this.name, packet);
+    foot.attachment.up.receive(packet);
+  }
+
+  private interfaceFor(destination: Place): Interface | undefined {
+    let best: Interface | undefined;
+    for (const foot of this.interfaces) {
+      if (foot.source.address.family !== destination.address.family) continue;
+      if (foot.attachment.network.attachmentOf(destination.ipId) !== undefined) return foot;
+      best ??= foot;
+    }
+    return best;
+  }
+
+  // ---- Networks ----------------------------------------------------------------------------------------------
+
+  /** Joins a network. The first interface of a family is where packets to elsewhere leave. */
+  join(network: Network, ip: string, up: Partial<LinkSettings> = {}, down: Partial<LinkSettings> = {}): Attachment {
+    const label = this.interfaces.length === 0 ? this.name : `${this.name}/${ip}`;
+    const attachment = new Attachment(network, label, this, up, down);
+    const source = this.world.book.place(ip, this.udpPort);
+    this.interfaces.push({ attachment, source });
+    network.assign(source.ipId, attachment);
+    return attachment;
+  }
+
+  /** Leaves every network; packets on their way to the old addresses are lost. */
+  leave(): void {
+    for (const foot of this.interfaces.splice(0)) foot.attachment.network.withdraw(foot.source.ipId, foot.attachment);
+  }
+
+  /** Leaves every network for another one. The machine is not told: that is its driver's, here the test's, business. */
+  move(network: Network, ip: string, up: Partial<LinkSettings> = {}, down: Partial<LinkSettings> = {}): void {
+    this.leave();
+    this.join(network, ip, up, down);
+  }
+
+  /** Gets another address in the network of the first interface; the links stay. */
+  changeAddress(ip: string): void {
+    const { attachment, source } = this.interfaces[0] as Interface;
+    attachment.network.withdraw(source.ipId, attachment);
+    const next = this.world.book.place(ip, this.udpPort);
+    this.interfaces[0] = { attachment, source: next };
+    attachment.network.assign(next.ipId, attachment);
+  }
+
+  /** Gives up the socket's port for another one, on every interface. */
+  changePort(port: number): void {
+    this.udpPort = port;
+    this.buffer.clear();
+    for (const [i, { attachment, source }] of this.interfaces.entries()) {
+      this.interfaces[i] = { attachment, source: this.world.book.place(source.address.host, port) };
+    }
+  }
+
+  // ---- Sleep ---------------------------------------------------------------------------------------------------
+
+  /** The lid closes: no timer fires and no packet is handled until `resume`. */
+  pause(options: SleepOptions = {}): void {
+    assert(!this.isAsleep && !this.isDraining, `${this.name} cannot fall asleep now`);
+    this.sleepsSinceMs = this.world.nowMs;
+    this.sleep = options;
+  }
+
+  resume(): void {
+    assert(this.sleep !== undefined, `${this.name} is awake`);
+    if (this.sleep.clockStops === true) this.clockOffsetMs -= this.world.nowMs - this.sleepsSinceMs;
+    this.sleep = undefined;
+    this.buffer.open();
+    if (this.machine !== undefined) this.timer.arm(this.machine, this.tick());
+  }
+}

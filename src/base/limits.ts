@@ -108,6 +108,8 @@ export const FORWARD_CONNECTIONS_MAX = 16_384;
 export const FORWARD_RESERVED_DESCRIPTORS = 32;
 /** TCP keepalive of forwarded connections begins after this idle time. */
 export const FORWARD_KEEPALIVE_MS = 60_000;
+/** Lines that wait for a reader of stdout or stderr that is slow; later ones are dropped. */
+export const OUTPUT_LINES_MAX = 1000;
 /** Host candidates an agent offers; machines with hundreds of container bridges exist. */
 export const HOST_CANDIDATES_MAX = 16;
 /** The interfaces are looked at this often: reading them takes some 50 µs, and a person who changes networks waits for it. */
@@ -200,3 +202,113 @@ export const ACK_ONLY_PACKETS_MAX = 64;
 export const DATAGRAM_QUEUE_MAX = 128;
 /** Packets in one batch: the kernel takes 64 segments a call. */
 export const BATCH_PACKETS_MAX = 64;
+
+// ---- Ours: the rendezvous ----------------------------------------------------------------------------------------
+
+/** Agents at once: at some 30 KiB each this is what a small server has memory for. */
+export const AGENTS_MAX = 20_000;
+/** Agents behind one address: a whole office or a fleet behind one NAT, and not the whole rendezvous. */
+export const AGENTS_PER_HOST_MAX = 2_048;
+/** Instances of one identity at once. */
+export const INSTANCES_PER_PEER_MAX = 64;
+/** An agent that was silent for three keepalives is gone: nobody should be introduced to it. */
+export const AGENT_IDLE_TIMEOUT_MS = 60_000;
+/** What an agent may send before the rendezvous has read it: its longest message, and one more. */
+export const AGENT_WINDOW_BYTES = 128 * 1024;
+/** An agent that has opened no stream by then does not want to talk. */
+export const AGENT_SILENT_MS = 30_000;
+
+/** Selectors of each agent that there is always memory for; further ones, up to REGISTER_SELECTORS_MAX, share a pool. */
+export const REGISTER_SELECTORS_GUARANTEED = 32;
+/** Selectors beyond the guaranteed ones, of all agents: some 100 MiB. */
+export const REGISTER_SELECTORS_POOL = 500_000;
+/** REGISTER of one agent: an agent gathers its changes and sends one a second at most. */
+export const REGISTERS_PER_SECOND = 2;
+export const REGISTERS_BURST = 32;
+/** Messages of one agent of any kind; beyond them it is taken for broken and its connection ends. */
+export const MESSAGES_PER_SECOND = 256;
+export const MESSAGES_BURST = 8_192;
+/** OPEN of one agent; the burst is a gateway that connects to its fleet. */
+export const OPENS_PER_SECOND = 16;
+export const OPENS_BURST = 512;
+/** Introductions to one agent: a handshake costs a small board some milliseconds. */
+export const INCOMINGS_PER_SECOND = 100;
+export const INCOMINGS_BURST = 400;
+/** The packet inside an OPEN: an initiation, which every path carries. */
+export const OPEN_PACKET_BYTES_MAX = DATAGRAM_BYTES_MIN;
+
+/** Peers that each agent may always wait for; further ones share a pool. */
+export const WATCHES_GUARANTEED = 16;
+export const WATCHES_PER_AGENT_MAX = 1_024;
+/** Waits beyond the guaranteed ones, of all agents: some 40 MiB. */
+export const WATCHES_POOL = 100_000;
+/** PRESENT goes to this many agents at once, then to as many after each pause: who waited asks for the peer at once. */
+export const PRESENT_BATCH = 32;
+export const PRESENT_INTERVAL_MS = 50;
+
+/** Relay channels of an agent in each direction, opened by it and opened to it. */
+export const RELAY_CHANNELS_PER_AGENT_MAX = 1_024;
+/** Relay channels that agents behind one address may have opened. */
+export const RELAY_CHANNELS_PER_HOST_MAX = 8_192;
+/** Pairs of relay channels of all agents: some 60 MiB. */
+export const RELAY_PAIRS_MAX = 100_000;
+/** A pair that nobody used for this long is closed; a path that is wanted has a packet every KEEPALIVE_MS. */
+export const RELAY_IDLE_MS = 5 * 60_000;
+/** An introduction that was not answered by then will not be: a stranger meets silence. */
+export const RELAY_ANSWER_MS = 60_000;
+/** Idle pairs are looked for this often. */
+export const RELAY_SWEEP_MS = 10_000;
+/** What one agent may send over the relay: 2 Gbit/s. An operator who pays for traffic sets less. */
+export const RELAY_RATE_BYTES_PER_SECOND = 250_000_000;
+/** Room for the batches of one turn of the event loop at any rate. */
+export const RELAY_BURST_BYTES = 512 * 1024;
+/** What a relayed packet costs beyond its bytes: the headers of IP and UDP. */
+export const RELAY_PACKET_OVERHEAD_BYTES = 28;
+/** What waits in the relay, of all agents: a good 50 ms of 2 Gbit/s. */
+export const RELAY_QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+/** What waits of one agent. */
+export const RELAY_QUEUE_PARTY_BYTES_MAX = 1024 * 1024;
+/** What the smallest batch counts for in these bounds: the objects that hold it. */
+export const RELAY_RUN_CHARGE_BYTES_MIN = 512;
+/** Bytes that an agent sends before the next one's turn. */
+export const RELAY_TURN_BYTES = 16 * 1024;
+/** Packets a second and host with a channel that nobody knows which are looked into: one is enough for an agent to hear of it. */
+export const RELAY_STRAYS_PER_SECOND = 8;
+/** How often a packet from a strange address makes the rendezvous ask its agent there. */
+export const RELAY_STRAY_INTERVAL_MS = 500;
+
+/** Hosts are hashed to this many rate limits: 64 KiB. */
+export const HOST_RATE_BUCKETS = 4_096;
+/** Answers to each host that is not authenticated: STUN, identity. An agent that measures its NAT asks some twenty times. */
+export const ANSWERS_PER_HOST_PER_SECOND = 20;
+export const ANSWERS_PER_HOST_BURST = 60;
+/** Such answers to all hosts: 2 MB/s is no flood for anybody they might be aimed at. */
+export const ANSWERS_PER_SECOND = 20_000;
+/** Such answers that wait to be sent. */
+export const ANSWERS_WAITING_MAX = 256;
+
+// ---- Ours: the agent at its rendezvous -----------------------------------------------------------------------------
+
+/** One attempt to reach a rendezvous: its initiation is sent at 0, 0.3, 0.9 and 2.1 s, and a satellite answers in 0.7 s. */
+export const RENDEZVOUS_ATTEMPT_MS = 3_500;
+/** Pause after the first failed attempt … */
+export const RENDEZVOUS_PAUSE_MIN_MS = 500;
+/** … growing up to this while the rendezvous has been away for less than RENDEZVOUS_PATIENCE_MS (it is being restarted) … */
+export const RENDEZVOUS_PAUSE_MAX_MS = 5_000;
+export const RENDEZVOUS_PATIENCE_MS = 60_000;
+/** … and up to this afterwards: thousands of agents must not wear down a server that comes back. */
+export const RENDEZVOUS_PAUSE_LATE_MAX_MS = 15_000;
+/** A session that has not answered for this long is lost; a single lost packet is not worth a new handshake. */
+export const RENDEZVOUS_STALL_MS = 1_500;
+/** A session that a newer one has taken the place of is closed after this long, when the rendezvous has long dropped it. */
+export const RENDEZVOUS_HANDOVER_MS = 3_000;
+/** REGISTER is sent this often at most. */
+export const RENDEZVOUS_REGISTER_INTERVAL_MS = 1_000;
+/** An OPEN that was not answered by then has failed. */
+export const RENDEZVOUS_OPEN_TIMEOUT_MS = 5_000;
+/** OPENs under way at once. */
+export const RENDEZVOUS_OPENS_MAX = 1_024;
+/** Identity requests: the first is repeated after this long, doubling … */
+export const IDENTITY_RETRY_MS = 300;
+/** … up to this. */
+export const IDENTITY_RETRY_MAX_MS = 2_000;

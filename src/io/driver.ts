@@ -1,0 +1,153 @@
+// The loop between a pure machine and the world: received datagrams go in, what the machine wants sent goes out, its events go
+// to one handler, and one timer wakes it. The order of the calls is the one that base/machine.ts prescribes.
+//
+// Work is coalesced. Node reads several datagrams in one turn of its event loop; all of them, and all the writes of
+// forwarded connections in that turn, are put in before the machine is drained once, in the turn's last phase (setImmediate).
+// Acknowledgements and full batches come of that, and it delays nothing that could have gone out sooner.
+
+import { DRIVER_BATCH_BYTES, TIMER_MS_MAX } from "../base/limits.ts";
+import type { Machine } from "../base/machine.ts";
+import type { DatagramSocket } from "./datagram-socket.ts";
+import { monotonicNowMs } from "./monotonic-clock.ts";
+
+/** A machine with events of type E. */
+export type EventfulMachine<E> = Machine & { pollEvent(): E | undefined };
+
+export interface DriverOptions<E> {
+  readonly machine: EventfulMachine<E>;
+  readonly socket: DatagramSocket;
+  /** Takes one event. It may call any method of the machine, and need not call `wake` for that. */
+  onEvent(nowMs: number, event: E): void;
+  /** The machine or the handler threw: a bug of ours. The driver has stopped and the process is expected to end. */
+  onFault(error: unknown): void;
+}
+
+export class Driver<E> {
+  private readonly options: DriverOptions<E>;
+  private draining = false;
+  private drainAgain = false;
+  private wakeScheduled = false;
+  private stopped = false;
+  private undrainedBytes = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private timerAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: DriverOptions<E>) {
+    this.options = options;
+  }
+
+  start(): void {
+    this.options.socket.start({
+      onDatagram: (from, bytes) => this.onDatagram(from, bytes),
+      onReady: () => this.wake(),
+    });
+    this.wake();
+  }
+
+  nowMs(): number {
+    return monotonicNowMs();
+  }
+
+  /** To be called after the machine was given an input by anybody else: it is drained before this turn of the event loop ends. */
+  wake(): void {
+    if (this.draining) this.drainAgain = true;
+    else if (!this.wakeScheduled && !this.stopped) {
+      this.wakeScheduled = true;
+      setImmediate(this.onWake);
+    }
+  }
+
+  /** Sends and handles all that is pending at once; for the end of a process, where no turn may follow. */
+  flush(): void {
+    this.guard(() => this.drain());
+  }
+
+  /** No input is handled and nothing is sent after this. The socket stays open. */
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private readonly onWake = (): void => {
+    this.wakeScheduled = false;
+    this.guard(() => this.drain());
+  };
+
+  private onDatagram(from: Parameters<Machine["handleDatagram"]>[1], bytes: Uint8Array): void {
+    this.guard(() => {
+      this.options.machine.handleDatagram(monotonicNowMs(), from, bytes);
+      this.undrainedBytes += bytes.length;
+      // A flood must not hold acknowledgements back for the whole turn.
+      if (this.undrainedBytes >= DRIVER_BATCH_BYTES) this.drain();
+      else this.wake();
+    });
+  }
+
+  private onTimer(): void {
+    this.timer = undefined;
+    this.timerAtMs = Number.POSITIVE_INFINITY;
+    this.guard(() => this.drain());
+  }
+
+  /** What throws in here is our own bug: nothing goes on as if it had not happened. */
+  private guard(work: () => void): void {
+    if (this.stopped) return;
+    try {
+      work();
+    } catch (error) {
+      this.stop();
+      this.options.onFault(error);
+    }
+  }
+
+  private drain(): void {
+    if (this.draining) {
+      this.drainAgain = true;
+      return;
+    }
+    this.draining = true;
+    this.undrainedBytes = 0;
+    const { machine } = this.options;
+    try {
+      if (machine.pollTimeout() <= monotonicNowMs()) machine.handleTimeout(monotonicNowMs());
+      do {
+        this.drainAgain = false;
+        this.sendAll();
+        this.handleEvents();
+      } while (this.drainAgain && !this.stopped);
+    } finally {
+      this.draining = false;
+    }
+    if (!this.stopped) this.armTimer();
+  }
+
+  private sendAll(): void {
+    const { machine, socket } = this.options;
+    const nowMs = monotonicNowMs();
+    // The socket's `transmit` is another object after a batch that had to wait.
+    while (socket.ready && machine.pollTransmit(nowMs, socket.transmit)) socket.send();
+  }
+
+  private handleEvents(): void {
+    const { machine } = this.options;
+    for (let event = machine.pollEvent(); event !== undefined; event = machine.pollEvent()) {
+      this.drainAgain = true;
+      this.options.onEvent(monotonicNowMs(), event);
+      if (this.stopped) return;
+    }
+  }
+
+  /** Keeps a timer that fires earlier than needed: most deadlines move later with every packet, and an early call changes nothing. */
+  private armTimer(): void {
+    const atMs = this.options.machine.pollTimeout();
+    if (this.timer !== undefined && this.timerAtMs <= atMs) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.timerAtMs = atMs;
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    // Rounded up, and never below the 1 ms that a timer of Node has: a deadline that does not move cannot make a busy loop.
+    const delayMs = Math.min(TIMER_MS_MAX, Math.max(1, Math.ceil(atMs - monotonicNowMs())));
+    this.timer = setTimeout(() => this.onTimer(), delayMs);
+  }
+}

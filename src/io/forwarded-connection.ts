@@ -1,0 +1,149 @@
+// One TCP connection (or one on a unix socket) joined with one stream of the tunnel. What either end does, the other end sees:
+// bytes with backpressure, a half-close in each direction by itself, and a reset as a reset, never as a clean end.
+//
+//     application ── socket ── [ForwardedConnection] ── stream ── tunnel
+//
+// Memory is bounded on both ways. Towards the tunnel, the socket is paused as soon as the stream says so. Towards the socket, the
+// stream is read only while the socket takes more, and what is not read is credit that the peer does not get.
+
+import type { Socket } from "node:net";
+import type { ForwardedStream } from "./forwarded-stream.ts";
+import { streamCode } from "./stream-code.ts";
+
+const NOTHING = new Uint8Array(0);
+
+export interface ForwardedConnectionOptions {
+  readonly stream: ForwardedStream;
+  /** Connected, paused, made with allowHalfOpen. */
+  readonly socket: Socket;
+  nowMs(): number;
+  /** The stream was given something to do. */
+  wake(): void;
+  /** The socket is gone, and the stream has been told. */
+  onClosed(): void;
+}
+
+export class ForwardedConnection {
+  private readonly options: ForwardedConnectionOptions;
+  private readonly socket: Socket;
+  private readonly stream: ForwardedStream;
+  /** Our half of the stream has been finished or reset. */
+  private sendingEnded = false;
+  /** The peer wants no more of what the application sends. */
+  private discarding = false;
+  /** The peer's half is over: read to its end, reset, or refused by us. */
+  private receivingEnded = false;
+  private socketFull = false;
+
+  constructor(options: ForwardedConnectionOptions) {
+    this.options = options;
+    this.socket = options.socket;
+    this.stream = options.stream;
+    const { socket } = this;
+    socket.on("data", (chunk: Uint8Array) => this.onData(chunk));
+    socket.on("end", () => this.onEnd());
+    socket.on("drain", () => this.onDrain());
+    // What went wrong is told by "close", which always follows.
+    socket.on("error", () => {});
+    socket.on("close", () => this.onClose());
+    socket.resume();
+    this.onReadable();
+  }
+
+  private onData(chunk: Uint8Array): void {
+    if (this.discarding) {
+      // An application that goes on sending after both directions are over is told as TCP tells it.
+      if (this.socket.writableFinished) this.resetSocket();
+      return;
+    }
+    if (!this.stream.write(this.options.nowMs(), chunk)) this.socket.pause();
+    this.options.wake();
+  }
+
+  private onEnd(): void {
+    if (this.sendingEnded) return;
+    this.sendingEnded = true;
+    this.stream.finish(this.options.nowMs());
+    this.options.wake();
+  }
+
+  private onDrain(): void {
+    this.socketFull = false;
+    this.onReadable();
+    this.options.wake();
+  }
+
+  private onClose(): void {
+    const nowMs = this.options.nowMs();
+    // A socket that went before its half was over was reset, by the application or by us.
+    if (!this.sendingEnded) this.stream.reset(nowMs, streamCode.connectionReset);
+    if (!this.receivingEnded) this.stream.stopSending(nowMs, streamCode.connectionReset);
+    this.sendingEnded = true;
+    this.receivingEnded = true;
+    this.options.onClosed();
+    this.options.wake();
+  }
+
+  /** The stream has bytes to read, or its end. */
+  onReadable(): void {
+    const { socket, stream } = this;
+    if (this.receivingEnded || this.socketFull || socket.destroyed) return;
+    // Corked: what came in many packets leaves in one system call.
+    socket.cork();
+    for (let chunk = stream.read(); chunk !== undefined; chunk = stream.read()) {
+      if (!socket.write(chunk)) {
+        this.socketFull = true;
+        break;
+      }
+    }
+    socket.uncork();
+    if (stream.readEnded) {
+      this.receivingEnded = true;
+      // Ended only once all is with the kernel: until then the connection can still be reset, and must not end as if all had come.
+      socket.write(NOTHING, (error) => {
+        if (!error) socket.end();
+      });
+    }
+  }
+
+  /** The stream takes more. */
+  onWritable(): void {
+    this.socket.resume();
+  }
+
+  /** The peer gave up what it was sending: the application must not take that for an end. */
+  onStreamReset(): void {
+    this.receivingEnded = true;
+    this.resetSocket();
+  }
+
+  /**
+   * The peer wants no more from us. TCP has no word for one direction alone: the application's bytes are dropped while
+   * the other direction goes on, and when that is over the connection is reset.
+   */
+  onStopSending(): void {
+    if (!this.sendingEnded) {
+      this.sendingEnded = true;
+      this.stream.reset(this.options.nowMs(), streamCode.noLongerWanted);
+    }
+    if (this.socket.writableFinished) {
+      this.resetSocket();
+    } else {
+      this.discarding = true;
+      this.socket.resume();
+    }
+  }
+
+  /** Ends the socket by a reset, unless both directions have ended. The stream is told when the socket has closed. */
+  resetSocket(): void {
+    resetSocket(this.socket);
+  }
+}
+
+/** Sends RST where the socket can; a unix socket knows only the end. */
+export function resetSocket(socket: Socket): void {
+  if (socket.destroyed) return;
+  // Without an address it is no TCP socket; while connecting there is nothing to reset yet.
+  if (socket.connecting || socket.remoteFamily === undefined) socket.destroy();
+  else socket.resetAndDestroy();
+}

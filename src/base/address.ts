@@ -30,13 +30,14 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const groups = (part: string): number[] | undefined => {
+  const groups = (part: string, isLast: boolean): number[] | undefined => {
     if (part === "") return [];
     const out: number[] = [];
     const pieces = part.split(":");
     for (const [i, piece] of pieces.entries()) {
       if (piece.includes(".")) {
-        const v4 = i === pieces.length - 1 ? parseIpv4(piece) : undefined;
+        // A dotted quad stands for the last two groups of the whole address, nowhere else.
+        const v4 = isLast && i === pieces.length - 1 ? parseIpv4(piece) : undefined;
         if (v4 === undefined) return undefined;
         out.push(((v4[0] as number) << 8) | (v4[1] as number), ((v4[2] as number) << 8) | (v4[3] as number));
       } else if (/^[0-9a-fA-F]{1,4}$/.test(piece)) {
@@ -47,8 +48,8 @@ function parseIpv6(text: string): Uint8Array | undefined {
     }
     return out;
   };
-  const head = groups(halves[0] as string);
-  const tail = halves.length === 2 ? groups(halves[1] as string) : [];
+  const head = groups(halves[0] as string, halves.length === 1);
+  const tail = halves.length === 2 ? groups(halves[1] as string, true) : [];
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
@@ -99,7 +100,7 @@ export function socketAddress(host: string, port: number): SocketAddress | undef
 
 /** Parses "192.0.2.1:80" or "[2001:db8::1]:80". @returns undefined where it is neither. */
 export function parseSocketAddress(text: string): SocketAddress | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([^\]]*:[^\]]*)\]|([^:]+)):(\d{1,5})$/.exec(text);
   if (match === null) return undefined;
   return socketAddress((match[1] ?? match[2]) as string, Number(match[3]));
 }

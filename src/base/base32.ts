@@ -25,8 +25,9 @@ export function decodeBase32(text: string): Uint8Array | undefined {
   let at = 0;
   let bits = 0;
   let value = 0;
-  for (const character of text.toLowerCase()) {
-    const digit = ALPHABET.indexOf(character);
+  for (const character of text) {
+    // Only ASCII is lowered: toLowerCase alone would take the Kelvin sign for a k.
+    const digit = ALPHABET.indexOf(character <= "Z" ? character.toLowerCase() : character);
     if (digit < 0) return undefined;
     value = (value << 5) | digit;
     bits += 5;

@@ -110,6 +110,15 @@ export const FORWARD_RESERVED_DESCRIPTORS = 32;
 export const FORWARD_KEEPALIVE_MS = 60_000;
 /** Lines that wait for a reader of stdout or stderr that is slow; later ones are dropped. */
 export const OUTPUT_LINES_MAX = 1000;
+/** A name that cannot be resolved is tried again after this, doubling up to NAME_RETRY_MS_MAX. */
+export const NAME_RETRY_MS_MIN = 1_000;
+export const NAME_RETRY_MS_MAX = 30_000;
+/** A name is looked up again this often: the lifetime of most records is longer, and a rendezvous seldom moves. */
+export const NAME_REFRESH_MS = 300_000;
+/** However often a rendezvous is lost, its name is not looked up more often than this. */
+export const NAME_REFRESH_MS_MIN = 5_000;
+/** Packets that end connections are given this long to leave, and to be sent again for a peer that still sends. */
+export const SHUTDOWN_LINGER_MS = 250;
 /** Host candidates an agent offers; machines with hundreds of container bridges exist. */
 export const HOST_CANDIDATES_MAX = 16;
 /** The interfaces are looked at this often: reading them takes some 50 µs, and a person who changes networks waits for it. */

@@ -1,0 +1,124 @@
+// CUBIC (RFC 9438): after a loss the window returns to where it was along a cubic of time, stays there for a
+// while, then probes beyond. Slow start is the simple one of RFC 5681: the window doubles every round trip.
+
+import { CUBIC_BETA, CUBIC_C, INITIAL_WINDOW_PACKETS, WINDOW_BYTES_MAX, WINDOW_PACKETS_MIN } from "../base/limits.ts";
+import type { CongestionController } from "./congestion-controller.ts";
+import type { RttEstimator } from "./rtt-estimator.ts";
+
+/** What has to be put back when a loss proves spurious. */
+interface Undo {
+  readonly windowBytes: number;
+  readonly thresholdBytes: number;
+  readonly maxBytes: number;
+}
+
+/** Seconds since the epoch's start are clamped to this, so that t³ stays exact (an idle hour would overflow any sense). */
+const EPOCH_SECONDS_MAX = 1_000;
+
+export class CongestionCubic implements CongestionController {
+  readonly name = "cubic";
+  private packetBytes: number;
+  private window: number;
+  private thresholdBytes = Number.POSITIVE_INFINITY;
+  /** W_max: the window before the last reduction. */
+  private maxBytes = 0;
+  /** K: seconds from the epoch's start until the cubic is back at W_max. */
+  private kSeconds = 0;
+  private epochStartMs: number | undefined;
+  /** What Reno would have reached in this epoch (RFC 9438 §4.3). */
+  private renoBytes = 0;
+  private recoveryStartMs = Number.NEGATIVE_INFINITY;
+  private undo: Undo | undefined;
+
+  constructor(packetBytes: number) {
+    this.packetBytes = packetBytes;
+    this.window = INITIAL_WINDOW_PACKETS * packetBytes;
+  }
+
+  get windowBytes(): number {
+    return this.window;
+  }
+
+  get pacingGain(): number {
+    return this.window < this.thresholdBytes ? 2 : 1.25;
+  }
+
+  onPacketSent(): void {}
+
+  onAck(nowMs: number, bytes: number, sentAtMs: number, rtt: RttEstimator, appLimited: boolean): void {
+    if (sentAtMs <= this.recoveryStartMs) return;
+    if (appLimited) {
+      // The cubic runs on time: time in which nothing was asked of the path does not count.
+      this.epochStartMs = undefined;
+      return;
+    }
+    if (this.window < this.thresholdBytes) {
+      this.window = Math.min(this.window + bytes, WINDOW_BYTES_MAX);
+      return;
+    }
+    this.avoidCongestion(nowMs, bytes, rtt);
+  }
+
+  private avoidCongestion(nowMs: number, ackedBytes: number, rtt: RttEstimator): void {
+    const mss = this.packetBytes;
+    if (this.epochStartMs === undefined) {
+      this.epochStartMs = nowMs;
+      this.renoBytes = this.window;
+      this.kSeconds = this.window < this.maxBytes ? Math.cbrt((this.maxBytes - this.window) / mss / CUBIC_C) : 0;
+      if (this.window >= this.maxBytes) this.maxBytes = this.window;
+    }
+    // The target is where the cubic will be one round trip from now.
+    const seconds = Math.min((nowMs - this.epochStartMs + rtt.smoothedMs) / 1000, EPOCH_SECONDS_MAX);
+    const cubic = this.maxBytes + CUBIC_C * (seconds - this.kSeconds) ** 3 * mss;
+    // Reno-friendly region: additive increase that gives Reno's share at this β.
+    const alpha = this.renoBytes >= this.maxBytes ? 1 : (3 * (1 - CUBIC_BETA)) / (1 + CUBIC_BETA);
+    this.renoBytes += (alpha * mss * ackedBytes) / this.window;
+    const target = Math.min(Math.max(cubic, this.renoBytes), this.window * 1.5);
+    if (target > this.window) {
+      this.window = Math.min(this.window + ((target - this.window) * ackedBytes) / this.window, WINDOW_BYTES_MAX);
+    }
+  }
+
+  onLoss(nowMs: number, _bytes: number, sentAtMs: number, persistent: boolean): void {
+    const floor = WINDOW_PACKETS_MIN * this.packetBytes;
+    if (sentAtMs > this.recoveryStartMs) {
+      this.undo = { windowBytes: this.window, thresholdBytes: this.thresholdBytes, maxBytes: this.maxBytes };
+      this.recoveryStartMs = nowMs;
+      this.epochStartMs = undefined;
+      // Fast convergence: a flow that did not reach its last maximum gives room to others.
+      this.maxBytes = this.window < this.maxBytes ? (this.window * (1 + CUBIC_BETA)) / 2 : this.window;
+      this.window = Math.max(this.window * CUBIC_BETA, floor);
+      this.thresholdBytes = this.window;
+    }
+    if (persistent) {
+      this.window = floor;
+      this.recoveryStartMs = Number.NEGATIVE_INFINITY;
+      this.undo = undefined;
+    }
+  }
+
+  onSpuriousLoss(): void {
+    const undo = this.undo;
+    if (undo === undefined) return;
+    this.undo = undefined;
+    this.window = Math.max(this.window, undo.windowBytes);
+    this.thresholdBytes = undo.thresholdBytes;
+    this.maxBytes = undo.maxBytes;
+    this.recoveryStartMs = Number.NEGATIVE_INFINITY;
+    this.epochStartMs = undefined;
+  }
+
+  setPacketBytes(bytes: number): void {
+    this.packetBytes = bytes;
+    this.window = Math.max(this.window, WINDOW_PACKETS_MIN * bytes);
+  }
+
+  reset(): void {
+    this.window = INITIAL_WINDOW_PACKETS * this.packetBytes;
+    this.thresholdBytes = Number.POSITIVE_INFINITY;
+    this.maxBytes = 0;
+    this.epochStartMs = undefined;
+    this.recoveryStartMs = Number.NEGATIVE_INFINITY;
+    this.undo = undefined;
+  }
+}

@@ -1,0 +1,322 @@
+// All connections of one process: finds the connection of a packet, takes in new ones, and pulls what they want sent.
+// Connections that have nothing to do cost nothing: only those that were touched are asked, and deadlines stand in a heap.
+
+import { DeadlineHeap } from "../base/deadline-heap.ts";
+import { GRANULARITY_MS } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import { closeCode, ProtocolError } from "../base/protocol-error.ts";
+import { type Random, randomUint32 } from "../base/random.ts";
+import type { Route } from "../base/route.ts";
+import type { Transmit } from "../base/transmit.ts";
+import { dhPublicKeyOf, type Identity } from "../crypto/identity.ts";
+import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
+import { packetKind, readSession } from "../wire/datagram.ts";
+import { responseReceiverSession } from "../wire/handshake-packet.ts";
+import type { TransportParameters } from "../wire/transport-parameters.ts";
+import { Connection, type ConnectionConfig } from "./connection.ts";
+import type { ConnectionEvent } from "./connection-event.ts";
+import { HandshakeInitiator } from "./handshake-initiator.ts";
+import { type Admit, type Admitted, HandshakeResponder } from "./handshake-responder.ts";
+import { defaultSettings, type TransportSettings } from "./transport-settings.ts";
+
+/** The pre-shared key of a handshake without a ticket. */
+export const NO_PSK = new Uint8Array(32);
+/** The secret tag of an initiation without a ticket. */
+export const NO_SECRET_TAG = new Uint8Array(16);
+
+export interface EndpointConfig {
+  readonly identity: Identity;
+  /** Random per process, 8 bytes. */
+  readonly instance: Uint8Array;
+  readonly random: Random;
+  readonly cipher: PacketCipherFactory;
+  readonly log: Log;
+  readonly admit: Admit;
+  readonly settings?: Partial<TransportSettings>;
+}
+
+export interface ConnectOptions {
+  /** Ed25519 public key of the peer. */
+  readonly remoteIdentity: Uint8Array;
+  readonly psk: Uint8Array;
+  readonly secretTag: Uint8Array;
+  /** Where the initiation goes; without one it is fetched by `handshakePacket`. */
+  readonly route?: Route;
+}
+
+export interface EndpointEvent {
+  readonly connection: Connection;
+  readonly event: ConnectionEvent;
+}
+
+interface Outgoing {
+  readonly route: Route;
+  readonly packet: Uint8Array;
+}
+
+export class Endpoint {
+  readonly identity: Identity;
+  readonly instance: Uint8Array;
+  private readonly random: Random;
+  private readonly cipher: PacketCipherFactory;
+  private readonly log: Log;
+  private readonly settings: TransportSettings;
+  private readonly responder: HandshakeResponder;
+  private readonly connections = new Map<number, Connection>();
+  private readonly deadlines = new DeadlineHeap<Connection>();
+  private readonly touched = new Set<Connection>();
+  private readonly outgoing: Outgoing[] = [];
+  private events: EndpointEvent[] = [];
+  private eventsTaken = 0;
+  /** Packets that met silence: no such session, or not authentic. */
+  readonly dropped = { unknownSession: 0, notAuthentic: 0 };
+
+  constructor(config: EndpointConfig) {
+    this.identity = config.identity;
+    this.instance = config.instance;
+    this.random = config.random;
+    this.cipher = config.cipher;
+    this.log = config.log;
+    this.settings = { ...defaultSettings, ...config.settings };
+    this.responder = new HandshakeResponder(config.identity, config.random, config.admit);
+  }
+
+  get connectionCount(): number {
+    return this.connections.size;
+  }
+
+  /** Initiations that met silence, by reason. */
+  get refused(): Readonly<HandshakeResponder["refused"]> {
+    return this.responder.refused;
+  }
+
+  private get parameters(): TransportParameters {
+    return {
+      maxDataBytes: this.settings.initialDataBytes,
+      maxStreamDataBytes: this.settings.initialStreamDataBytes,
+      maxStreams: this.settings.streamsMax,
+      idleTimeoutMs: this.settings.idleTimeoutMs,
+      maxDatagramBytes: 65_507,
+    };
+  }
+
+  /** Starts a handshake. @returns undefined where the identity is no valid key. */
+  connect(nowMs: number, options: ConnectOptions): Connection | undefined {
+    const remoteDhPublicKey = dhPublicKeyOf(options.remoteIdentity);
+    if (remoteDhPublicKey === undefined) return undefined;
+    const connection = this.create(nowMs, "initiator", options.remoteIdentity);
+    const payload = {
+      identity: this.identity.publicKey,
+      instance: this.instance,
+      secretTag: options.secretTag,
+      parameters: this.parameters,
+    };
+    connection.beginHandshake(
+      new HandshakeInitiator(
+        this.identity,
+        remoteDhPublicKey,
+        options.psk,
+        connection.localSession,
+        payload,
+        this.random,
+      ),
+      options.route,
+    );
+    return connection;
+  }
+
+  private create(nowMs: number, role: ConnectionConfig["role"], remoteIdentity: Uint8Array): Connection {
+    let localSession = 0;
+    while (localSession === 0 || this.connections.has(localSession)) localSession = randomUint32(this.random);
+    const connection: Connection = new Connection(nowMs, {
+      role,
+      remoteIdentity,
+      localSession,
+      settings: this.settings,
+      cipher: this.cipher,
+      random: this.random,
+      emit: (event) => this.events.push({ connection, event }),
+      touch: () => this.touched.add(connection),
+    });
+    this.connections.set(localSession, connection);
+    return connection;
+  }
+
+  // ---- input
+
+  /**
+   * Takes exactly one packet of the kinds initiation, response, cookie reply and data.
+   * @param bytes is changed where a packet is opened.
+   */
+  handlePacket(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): void {
+    switch (bytes[start]) {
+      case packetKind.data:
+        this.onData(nowMs, route, bytes, start, end);
+        break;
+      case packetKind.initiation:
+        this.onInitiation(nowMs, route, bytes.subarray(start, end));
+        break;
+      case packetKind.response:
+        this.onResponse(nowMs, route, bytes.subarray(start, end));
+        break;
+      case packetKind.cookieReply: {
+        const connection = this.connections.get(readSession(bytes, start));
+        if (connection?.initiation?.readCookie(bytes.subarray(start, end))) connection.retryHandshake();
+        break;
+      }
+    }
+  }
+
+  private onData(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): void {
+    const connection = this.connections.get(readSession(bytes, start));
+    if (connection === undefined) {
+      this.dropped.unknownSession++;
+      return;
+    }
+    const wasHandshaking = connection.state === "handshaking";
+    try {
+      if (!connection.handlePacket(nowMs, route, bytes, start, end)) this.dropped.notAuthentic++;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.log.warn("the peer broke the protocol; the connection is closed", {
+        code: error.code,
+        detail: error.message,
+      });
+      connection.close(nowMs, error.code, error.message);
+    }
+    if (wasHandshaking && connection.state === "connected") this.replaceOlder(nowMs, connection);
+  }
+
+  private onInitiation(nowMs: number, route: Route, packet: Uint8Array): void {
+    if (!this.responder.isForUs(packet)) return;
+    const earlier = this.responder.earlierResponse(nowMs, packet);
+    if (earlier !== undefined) {
+      this.outgoing.push({ route, packet: earlier });
+      return;
+    }
+    const cookieReply = this.responder.askForCookie(nowMs, route, packet);
+    if (cookieReply !== undefined) {
+      this.outgoing.push({ route, packet: cookieReply });
+      return;
+    }
+    const admitted = this.responder.read(route, packet);
+    if (admitted !== undefined) this.accept(nowMs, route, packet, admitted);
+  }
+
+  private accept(nowMs: number, route: Route, packet: Uint8Array, admitted: Admitted): void {
+    const connection = this.create(nowMs, "responder", admitted.payload.identity);
+    const { response, keys } = this.responder.respond(
+      admitted,
+      connection.localSession,
+      this.instance,
+      this.parameters,
+    );
+    connection.onKeys(keys, admitted.remoteSession, admitted.payload.instance, admitted.payload.parameters);
+    this.outgoing.push({ route, packet: response });
+    this.touched.add(connection);
+    for (const evicted of this.responder.remember(nowMs, packet, response, connection)) {
+      if (evicted.state === "handshaking") this.forget(evicted);
+    }
+  }
+
+  private onResponse(nowMs: number, route: Route, packet: Uint8Array): void {
+    const connection = this.connections.get(responseReceiverSession(packet));
+    if (connection?.initiation === undefined || !this.responder.isForUs(packet)) return;
+    const result = connection.initiation.readResponse(packet);
+    if (result === undefined) {
+      this.dropped.notAuthentic++;
+      return;
+    }
+    connection.onKeys(result.keys, readSession(packet, 0), result.payload.instance, result.payload.parameters);
+    connection.onResponse(nowMs, route);
+    this.replaceOlder(nowMs, connection);
+  }
+
+  /** A confirmed connection takes over from older ones of the same direction between the same two instances. */
+  private replaceOlder(nowMs: number, confirmed: Connection): void {
+    for (const other of this.connections.values()) {
+      if (other === confirmed || other.state !== "connected" || other.role !== confirmed.role) continue;
+      if (!equal(other.remoteIdentity, confirmed.remoteIdentity)) continue;
+      if (!equal(other.remoteInstance, confirmed.remoteInstance)) continue;
+      other.close(nowMs, closeCode.replaced, "a newer connection between the same two took over");
+    }
+  }
+
+  handleTimeout(nowMs: number): void {
+    for (;;) {
+      const connection = this.deadlines.first;
+      if (connection === undefined || connection.heapDeadlineMs > nowMs) return;
+      this.deadlines.delete(connection);
+      connection.handleTimeout(nowMs);
+      this.touched.add(connection);
+    }
+  }
+
+  // ---- output
+
+  /** @returns when handleTimeout wants to be called, in ms; asked when pollTransmit has returned false. */
+  pollTimeout(): number {
+    return this.deadlines.earliestMs;
+  }
+
+  /** Fills `out` with the next batch of any connection. @returns false when there is nothing. */
+  pollTransmit(nowMs: number, out: Transmit): boolean {
+    const ready = this.outgoing.shift();
+    if (ready !== undefined) {
+      const prefix = ready.route.prefix;
+      out.begin(ready.route);
+      out.buffer.set(prefix, 0);
+      out.buffer.set(ready.packet, prefix.length);
+      out.lengthBytes = prefix.length + ready.packet.length;
+      out.segmentBytes = out.lengthBytes;
+      return true;
+    }
+    for (const connection of this.touched) {
+      if (connection.pollTransmit(nowMs, out)) {
+        // To the back of the line, so that one busy connection does not keep the others waiting.
+        if (this.touched.size > 1) {
+          this.touched.delete(connection);
+          this.touched.add(connection);
+        }
+        return true;
+      }
+      this.touched.delete(connection);
+      this.settle(nowMs, connection);
+    }
+    return false;
+  }
+
+  /** The connection has nothing more to send now: only its deadline is left. */
+  private settle(nowMs: number, connection: Connection): void {
+    if (connection.state === "closed") {
+      this.forget(connection);
+      return;
+    }
+    // A deadline that has passed and brought nothing to send must not wake us again and again.
+    const deadlineMs = connection.pollTimeout();
+    this.deadlines.set(connection, deadlineMs > nowMs ? deadlineMs : nowMs + GRANULARITY_MS);
+  }
+
+  private forget(connection: Connection): void {
+    this.connections.delete(connection.localSession);
+    this.deadlines.delete(connection);
+  }
+
+  /** The next thing that a connection has to say. */
+  pollEvent(): EndpointEvent | undefined {
+    const event = this.events[this.eventsTaken];
+    if (event === undefined) {
+      if (this.eventsTaken > 0) {
+        this.events = [];
+        this.eventsTaken = 0;
+      }
+      return undefined;
+    }
+    this.eventsTaken++;
+    return event;
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,89 @@
+// The initiator's half of the handshake: one initiation, sent again until the response comes, with a cookie when one was
+// asked for. The bytes stay the same for the whole attempt (but for mac2), so a responder that has answered answers again.
+
+import { HANDSHAKE_RETRY_MAX_MS, HANDSHAKE_RETRY_MS } from "../base/limits.ts";
+import { type Random, randomFraction } from "../base/random.ts";
+import { mac1KeyOf, mac1Of, openCookie, writeMac1, writeMac2 } from "../crypto/handshake-mac.ts";
+import type { Identity } from "../crypto/identity.ts";
+import { NoiseInitiator, type SessionKeys } from "../crypto/noise.ts";
+import {
+  assembleInitiation,
+  cookieReplyBox,
+  cookieReplyNonce,
+  decodeResponsePayload,
+  encodeInitiationPayload,
+  type InitiationPayload,
+  type ResponsePayload,
+  responseNoiseMessage,
+} from "../wire/handshake-packet.ts";
+
+export interface HandshakeResult {
+  readonly keys: SessionKeys;
+  readonly payload: ResponsePayload;
+}
+
+export class HandshakeInitiator {
+  private readonly remoteDhPublicKey: Uint8Array;
+  private readonly psk: Uint8Array;
+  private readonly random: Random;
+  private readonly noise: NoiseInitiator;
+  private readonly packet: Uint8Array;
+  private tries = 0;
+  private retryAtMs = Number.POSITIVE_INFINITY;
+  /** When the initiation went out last, and how often: a response to the first is an RTT sample. */
+  lastSentAtMs = 0;
+
+  constructor(
+    local: Identity,
+    remoteDhPublicKey: Uint8Array,
+    psk: Uint8Array,
+    session: number,
+    payload: InitiationPayload,
+    random: Random,
+  ) {
+    this.remoteDhPublicKey = remoteDhPublicKey;
+    this.psk = psk;
+    this.random = random;
+    this.noise = new NoiseInitiator(local, remoteDhPublicKey, random);
+    this.packet = assembleInitiation(session, this.noise.writeInitiation(encodeInitiationPayload(payload)));
+    writeMac1(mac1KeyOf(remoteDhPublicKey), this.packet, 0, this.packet.length);
+  }
+
+  get timesSent(): number {
+    return this.tries;
+  }
+
+  get deadlineMs(): number {
+    return this.retryAtMs;
+  }
+
+  /** @returns the initiation, to be sent now; the next retransmission is armed. */
+  send(nowMs: number): Uint8Array {
+    const backoffMs = Math.min(HANDSHAKE_RETRY_MS * 2 ** Math.min(this.tries, 10), HANDSHAKE_RETRY_MAX_MS);
+    this.tries++;
+    this.lastSentAtMs = nowMs;
+    this.retryAtMs = nowMs + backoffMs * (0.9 + 0.2 * randomFraction(this.random));
+    return this.packet;
+  }
+
+  /** There is no route to send it to yet: somebody fetches it later. */
+  postpone(): void {
+    this.retryAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** @param packet a whole response. @returns undefined where it is not the authentic answer. */
+  readResponse(packet: Uint8Array): HandshakeResult | undefined {
+    const bytes = this.noise.readResponse(responseNoiseMessage(packet), this.psk);
+    const payload = bytes && decodeResponsePayload(bytes);
+    return payload && { keys: this.noise.sessionKeys(), payload };
+  }
+
+  /** @param packet a whole cookie reply. @returns whether it was authentic: the initiation then goes again at once. */
+  readCookie(packet: Uint8Array): boolean {
+    const mac1 = mac1Of(this.packet, this.packet.length);
+    const cookie = openCookie(this.remoteDhPublicKey, mac1, cookieReplyNonce(packet), cookieReplyBox(packet));
+    if (cookie === undefined) return false;
+    writeMac2(cookie, this.packet, 0, this.packet.length);
+    return true;
+  }
+}

@@ -1,0 +1,220 @@
+// Builds what a connection sends: packets of the probing space, the CLOSE, and for each path acknowledgements, control
+// frames, stream data and probes, packed into batches that the socket can hand over in one call.
+
+import { ByteWriter } from "../base/byte-writer.ts";
+import {
+  ACK_ONLY_PACKETS_MAX,
+  ACK_RANGES_MAX,
+  BATCH_PACKETS_MAX,
+  DATA_HEADER_BYTES,
+  DATAGRAM_BYTES_MIN,
+  TAG_BYTES,
+} from "../base/limits.ts";
+import type { Route } from "../base/route.ts";
+import { TRANSMIT_BYTES_MAX, type Transmit } from "../base/transmit.ts";
+import { writeDataHeader } from "../wire/datagram.ts";
+import {
+  ackRangesThatFit,
+  datagramBytes,
+  writeAck,
+  writeClose,
+  writeDatagram,
+  writeObservedAddress,
+  writePathChallenge,
+  writePathResponse,
+  writePing,
+} from "../wire/frame-encoder.ts";
+import type { Connection } from "./connection.ts";
+import type { PacketKeys } from "./packet-keys.ts";
+import type { Path } from "./path.ts";
+import type { ProbePacket } from "./path-probes.ts";
+import type { ReceiveSpace } from "./receive-space.ts";
+import type { SentPacket } from "./sent-packets.ts";
+
+export class PacketSender {
+  private readonly connection: Connection;
+  private readonly writer = new ByteWriter(new Uint8Array(0));
+  private readonly ackRanges = new Float64Array(ACK_RANGES_MAX * 2);
+  private observedSequence = 0;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  /** Fills `out` with the next batch. @returns false when nothing may go now. */
+  pollTransmit(nowMs: number, keys: PacketKeys, out: Transmit): boolean {
+    const { probes, paths } = this.connection;
+    const probe = probes.takeNext();
+    if (probe !== undefined) {
+      this.buildProbe(keys, probe, out);
+      return true;
+    }
+    for (const path of paths.all) {
+      if (path.state !== "failed" && this.fillBatch(nowMs, keys, path, out)) return true;
+    }
+    return false;
+  }
+
+  private fillBatch(nowMs: number, keys: PacketKeys, path: Path, out: Transmit): boolean {
+    out.begin(path.route);
+    path.pacingAtMs = Number.POSITIVE_INFINITY;
+    for (let count = 0; count < BATCH_PACKETS_MAX; count++) {
+      if (out.lengthBytes + path.datagramBytes > TRANSMIT_BYTES_MAX) break;
+      const bytes = this.buildPacket(nowMs, keys, path, out);
+      if (bytes === 0) break;
+      if (count === 0) out.segmentBytes = bytes;
+      out.lengthBytes += bytes;
+      // Only equal packets may follow one another in a batch, but for the last.
+      if (bytes < path.datagramBytes) break;
+    }
+    return out.lengthBytes > 0;
+  }
+
+  /** Builds one packet at the end of the batch. @returns its bytes with the route's prefix, 0 when there is nothing to send. */
+  private buildPacket(nowMs: number, keys: PacketKeys, path: Path, out: Transmit): number {
+    const { paths, control, streams } = this.connection;
+    const probing = path.probesOwed > 0;
+    const carriesData = path === paths.active;
+    const hasData = carriesData && (control.hasWanted() || this.connection.datagrams.length > 0 || streams.hasToSend);
+    const mayElicit = probing || this.mayElicit(nowMs, path, hasData);
+    const wantsPing = path.pingWanted || probing;
+    if (!(hasData && mayElicit) && !wantsPing && !this.isAckDue(nowMs, path)) return 0;
+
+    keys.maybeUpdate();
+    const headerAt = out.lengthBytes + path.route.prefix.length;
+    const framesAt = headerAt + DATA_HEADER_BYTES;
+    const writer = this.writer;
+    // Probes stay small: a path whose MTU has shrunk must still be able to answer (RFC 9000 §14.4).
+    const room = probing ? Math.min(path.frameBytes, PROBE_FRAME_BYTES) : path.frameBytes;
+    writer.reset(out.buffer, framesAt, framesAt + room);
+    const packet = path.sent.prepare(nowMs);
+    packet.keyEpoch = keys.sendEpoch;
+
+    this.writeAcks(nowMs, path, packet);
+    const ackEnd = writer.offset;
+    if (hasData && mayElicit) {
+      control.fill(writer, nowMs, packet.control);
+      this.writeDatagrams();
+      streams.fill(writer, packet);
+    }
+    let eliciting = writer.offset > ackEnd;
+    if (!eliciting && (wantsPing || path.ackOnlyPackets >= ACK_ONLY_PACKETS_MAX) && writer.remainingBytes > 0) {
+      writePing(writer);
+      eliciting = true;
+    }
+    if (writer.offset === framesAt) return 0;
+    if (probing && eliciting) path.probesOwed--;
+    this.seal(keys, out.buffer, headerAt, path.id, packet.packetNumber);
+    out.buffer.set(path.route.prefix, out.lengthBytes);
+    const bytes = writer.offset + TAG_BYTES - out.lengthBytes;
+    path.onPacketSent(packet, nowMs, bytes, eliciting);
+    return bytes;
+  }
+
+  /** Whether window and pacer let an ack-eliciting packet go; remembers what held it back. */
+  private mayElicit(nowMs: number, path: Path, hasData: boolean): boolean {
+    if (!path.hasWindow) {
+      path.appLimited = false;
+      return false;
+    }
+    if (!hasData) {
+      if (path.active) path.appLimited = true;
+      return true;
+    }
+    if (path.pacer.availableBytes(nowMs) > 0) return true;
+    path.appLimited = false;
+    path.pacingAtMs = path.pacer.nextSendAtMs(nowMs);
+    return false;
+  }
+
+  private isAckDue(nowMs: number, path: Path): boolean {
+    for (const space of this.connection.spaces.values()) {
+      if (space.ackDueAtMs <= nowMs && this.ackPath(space) === path) return true;
+    }
+    return false;
+  }
+
+  /** Acknowledgements go back the way the packets came, so that each path measures its own round trip. */
+  private ackPath(space: ReceiveSpace): Path | undefined {
+    const path = this.connection.paths.byRoute(space.route);
+    return path !== undefined && path.state !== "failed" ? path : this.connection.paths.active;
+  }
+
+  private writeAcks(nowMs: number, path: Path, packet: SentPacket): void {
+    for (const space of this.connection.spaces.values()) {
+      if (!space.hasAckToSend || this.ackPath(space) !== path) continue;
+      const delayUs = space.ackDelayUs(nowMs);
+      const pairs = space.fillAckRanges(this.ackRanges, ACK_RANGES_MAX);
+      const count = ackRangesThatFit(space.path, delayUs, this.ackRanges, pairs, this.writer.remainingBytes);
+      if (count === 0) return;
+      writeAck(this.writer, space.path, delayUs, this.ackRanges, count);
+      space.onAckSent();
+      packet.ackPath = space.path;
+      packet.ackLargest = this.ackRanges[0] as number;
+    }
+  }
+
+  private writeDatagrams(): void {
+    const queue = this.connection.datagrams;
+    while (queue.length > 0) {
+      const data = queue[0] as Uint8Array;
+      if (datagramBytes(data.length) > this.writer.remainingBytes) {
+        // One that does not fit an otherwise empty packet never will.
+        if (datagramBytes(data.length) > DATAGRAM_BYTES_MIN - 100) queue.shift();
+        return;
+      }
+      writeDatagram(this.writer, data);
+      queue.shift();
+    }
+  }
+
+  private seal(keys: PacketKeys, buffer: Uint8Array, headerAt: number, pathId: number, packetNumber: number): void {
+    const end = this.writer.offset;
+    writeDataHeader(
+      buffer,
+      headerAt,
+      keys.sendPhase,
+      end + TAG_BYTES - headerAt,
+      this.connection.remoteSession,
+      pathId,
+      packetNumber,
+    );
+    keys.seal(buffer, headerAt, end, pathId, packetNumber);
+  }
+
+  private begin(route: Route, out: Transmit): number {
+    out.begin(route);
+    out.buffer.set(route.prefix, 0);
+    const headerAt = route.prefix.length;
+    this.writer.reset(out.buffer, headerAt + DATA_HEADER_BYTES, DATAGRAM_BYTES_MIN - TAG_BYTES);
+    return headerAt;
+  }
+
+  private end(out: Transmit): void {
+    out.lengthBytes = this.writer.offset + TAG_BYTES;
+    out.segmentBytes = out.lengthBytes;
+  }
+
+  private buildProbe(keys: PacketKeys, probe: ProbePacket, out: Transmit): void {
+    const headerAt = this.begin(probe.route, out);
+    if (probe.challenge !== undefined) writePathChallenge(this.writer, probe.challenge);
+    if (probe.response !== undefined) writePathResponse(this.writer, probe.response);
+    if (probe.observed !== undefined) writeObservedAddress(this.writer, ++this.observedSequence, probe.observed);
+    const { probes } = this.connection;
+    this.seal(keys, out.buffer, headerAt, probes.path, probes.takePacketNumber());
+    this.end(out);
+  }
+
+  /** The farewell, on one path. */
+  buildClose(nowMs: number, keys: PacketKeys, path: Path, code: number, reason: string, out: Transmit): void {
+    const headerAt = this.begin(path.route, out);
+    const packet = path.sent.prepare(nowMs);
+    writeClose(this.writer, code, reason);
+    this.seal(keys, out.buffer, headerAt, path.id, packet.packetNumber);
+    this.end(out);
+    path.onPacketSent(packet, nowMs, out.lengthBytes, false);
+  }
+}
+
+/** Room for frames in a probe that has to pass any path. */
+const PROBE_FRAME_BYTES = DATAGRAM_BYTES_MIN - 12 - DATA_HEADER_BYTES - TAG_BYTES;

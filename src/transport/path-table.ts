@@ -1,0 +1,208 @@
+// The paths of a connection: which exist, which one carries data, and what happens when one stops working. A path that
+// leaves its probes unanswered becomes suspect, its data go another way at once, and it is given up when it stays silent;
+// the relay's path, or the last one, is never given up, for it may be the way back.
+
+import { assert } from "../base/assert.ts";
+import { PATH_FAIL_MS, PATH_ID_MAX, PATHS_MAX, SWITCH_GAIN_MS } from "../base/limits.ts";
+import type { Route } from "../base/route.ts";
+import type { ConnectionEvent } from "./connection-event.ts";
+import { type PacketOwner, Path, type PathSelector } from "./path.ts";
+import type { TransportSettings } from "./transport-settings.ts";
+
+/** Working before suspect, direct before relay, then the shorter round trip if it is clearly shorter. */
+export const preferDirect: PathSelector = (paths, current) => {
+  let best: Path | undefined;
+  for (const path of paths) if (best === undefined || isBetter(path, best, current)) best = path;
+  return best;
+};
+
+function isBetter(path: Path, than: Path, current: Path | undefined): boolean {
+  if (path.state !== than.state) return path.state === "working";
+  if (path.via !== than.via) return path.via === "direct";
+  const margin = path === current ? -SWITCH_GAIN_MS : than === current ? SWITCH_GAIN_MS : 0;
+  return path.rttMs + margin < than.rttMs;
+}
+
+export class PathTable {
+  private readonly settings: TransportSettings;
+  private readonly owner: PacketOwner;
+  private readonly emit: (event: ConnectionEvent) => void;
+  private readonly paths: Path[] = [];
+  private readonly usable: Path[] = [];
+  private nextId = 1;
+  private current: Path | undefined;
+  private stalledNow = false;
+  private readonly onAbandoned: (pathId: number) => void;
+
+  /** @param onAbandoned the peer has to be told that this path id is used no more. */
+  constructor(
+    settings: TransportSettings,
+    owner: PacketOwner,
+    emit: (event: ConnectionEvent) => void,
+    onAbandoned: (pathId: number) => void,
+  ) {
+    this.settings = settings;
+    this.owner = owner;
+    this.emit = emit;
+    this.onAbandoned = onAbandoned;
+  }
+
+  get all(): readonly Path[] {
+    return this.paths;
+  }
+
+  /** The path that carries data. */
+  get active(): Path | undefined {
+    return this.current;
+  }
+
+  /** No path works. */
+  get isStalled(): boolean {
+    return this.stalledNow;
+  }
+
+  byId(id: number): Path | undefined {
+    return this.paths.find((path) => path.id === id);
+  }
+
+  byRoute(route: Route): Path | undefined {
+    return this.paths.find((path) => path.route === route);
+  }
+
+  /**
+   * Opens a path to a route that has proved itself, or takes a given-up one into use again.
+   * @param rttMs of the challenge, where there was one.
+   * @returns undefined when the connection has used up its path ids.
+   */
+  open(nowMs: number, route: Route, rttMs: number | undefined): Path | undefined {
+    let path = this.byRoute(route);
+    if (path === undefined) {
+      if (this.nextId > PATH_ID_MAX) return undefined;
+      this.makeRoom(nowMs);
+      path = new Path(this.nextId++, route, nowMs, this.settings.datagramBytes, this.settings.congestion, this.owner);
+      this.paths.push(path);
+    } else if (path.state === "failed") {
+      path.restart(nowMs, this.settings.datagramBytes);
+    } else {
+      // It works already; the answer is one more sign of life.
+      path.ptoCount = 0;
+      path.state = "working";
+      path.lastHeardAtMs = nowMs;
+      this.select();
+      return path;
+    }
+    if (rttMs !== undefined) path.rtt.sample(rttMs, 0);
+    this.emit({ type: "path-validated", path });
+    this.select();
+    return path;
+  }
+
+  /** The other end of this path is reached elsewhere now: its NAT gave it another address. */
+  move(nowMs: number, path: Path, route: Route, rttMs: number): void {
+    path.route = route;
+    path.restart(nowMs, this.settings.datagramBytes);
+    path.rtt.sample(rttMs, 0);
+    this.emit({ type: "path-validated", path });
+    if (path === this.current) this.emit({ type: "active-path", path });
+    this.select();
+  }
+
+  private makeRoom(nowMs: number): void {
+    if (this.paths.length < PATHS_MAX) return;
+    const victim =
+      this.paths.find((path) => path.state === "failed") ??
+      this.paths.find((path) => path.state === "suspect" && path !== this.current) ??
+      this.paths.find((path) => path !== this.current);
+    assert(victim !== undefined, "path table: no path to make room with");
+    victim.abandonInFlight(nowMs);
+    this.delete(victim);
+  }
+
+  private delete(path: Path): void {
+    this.paths.splice(this.paths.indexOf(path), 1);
+    this.onAbandoned(path.id);
+    if (path === this.current) {
+      path.active = false;
+      this.current = undefined;
+    }
+  }
+
+  /** Gives a path up for good: its route is of no use any more. */
+  drop(nowMs: number, path: Path): void {
+    path.abandonInFlight(nowMs);
+    path.state = "failed";
+    this.delete(path);
+    this.select();
+  }
+
+  /** Looks at the state of every path after acknowledgements and timeouts, and chooses anew. */
+  review(nowMs: number): void {
+    for (const path of this.paths) {
+      if (path.state === "failed") continue;
+      path.state = path.isSuspect ? "suspect" : "working";
+      if (
+        path.state === "suspect" &&
+        path.via === "direct" &&
+        this.hasOther(path) &&
+        nowMs - path.lastHeardAtMs > PATH_FAIL_MS
+      ) {
+        path.abandonInFlight(nowMs);
+        path.state = "failed";
+        this.emit({ type: "path-failed", path });
+      }
+    }
+    this.select();
+  }
+
+  private hasOther(path: Path): boolean {
+    return this.paths.some((other) => other !== path && other.state === "working");
+  }
+
+  private select(): void {
+    this.usable.length = 0;
+    let working = false;
+    for (const path of this.paths) {
+      if (path.state === "failed") continue;
+      this.usable.push(path);
+      if (path.state === "working") working = true;
+    }
+    const chosen = this.settings.selectPath(this.usable, this.current);
+    if (chosen !== undefined && chosen !== this.current) this.activate(chosen);
+    if (this.current !== undefined && this.stalledNow === working) {
+      this.stalledNow = !working;
+      this.emit({ type: working ? "recovered" : "stalled" });
+    }
+  }
+
+  private activate(path: Path): void {
+    const before = this.current;
+    if (before !== undefined) {
+      before.active = false;
+      // What a silent path still holds goes again over the new one; an acknowledgement that comes late is still welcome.
+      if (before.state !== "working") this.requeue(before);
+    }
+    path.active = true;
+    path.appLimited = true;
+    this.current = path;
+    this.emit({ type: "active-path", path });
+  }
+
+  private requeue(path: Path): void {
+    path.forEachInFlight((packet) => {
+      if (!packet.requeued) {
+        packet.requeued = true;
+        this.owner.onPacketLost(packet);
+      }
+      return true;
+    });
+  }
+
+  /** The host's network changed, or it woke up: old silence means nothing, ask every path at once. */
+  revive(): void {
+    for (const path of this.paths) {
+      if (path.state === "failed") continue;
+      path.ptoCount = 0;
+      path.pingWanted = true;
+    }
+  }
+}

@@ -1,0 +1,339 @@
+// One path: a route that a challenge has proved, with packet numbers, RTT, window, pacing and loss recovery of its own
+// (RFC 9002). Several paths of a connection share nothing but the streams.
+
+import {
+  ACK_DELAY_MAX_MS,
+  DATA_HEADER_BYTES,
+  PERSISTENT_CONGESTION_THRESHOLD,
+  PTO_MAX_MS,
+  SUSPECT_PTO_COUNT,
+  TAG_BYTES,
+} from "../base/limits.ts";
+import { closeCode, ProtocolError } from "../base/protocol-error.ts";
+import type { Route, Via } from "../base/route.ts";
+import type { CongestionController, CongestionControllerFactory } from "./congestion-controller.ts";
+import { LossDetection } from "./loss-detection.ts";
+import { Pacer } from "./pacer.ts";
+import { RttEstimator } from "./rtt-estimator.ts";
+import { packetState, type SentPacket, SentPackets } from "./sent-packets.ts";
+
+/** working: acknowledged lately, or nothing was asked. suspect: probes go unanswered. failed: given up until a challenge comes back. */
+export type PathState = "working" | "suspect" | "failed";
+
+/** What others may know of a path. */
+export interface PathSummary {
+  readonly id: number;
+  readonly route: Route;
+  readonly via: Via;
+  readonly state: PathState;
+  readonly rttMs: number;
+  readonly hasRtt: boolean;
+  readonly windowBytes: number;
+  readonly bytesInFlight: number;
+  readonly datagramBytes: number;
+  readonly lostPackets: number;
+  readonly sentPackets: number;
+  readonly active: boolean;
+}
+
+/** Chooses the path that carries data. @returns one of `paths` (none has failed), or undefined where there is none. */
+export type PathSelector = (paths: readonly Path[], current: Path | undefined) => Path | undefined;
+
+/** What settles or loses a packet is told here. */
+export interface PacketOwner {
+  onPacketAcked(packet: SentPacket): void;
+  onPacketLost(packet: SentPacket): void;
+}
+
+export class Path implements PathSummary {
+  readonly id: number;
+  route: Route;
+  state: PathState = "working";
+  active = false;
+  readonly rtt = new RttEstimator();
+  readonly congestion: CongestionController;
+  readonly sent = new SentPackets();
+  readonly loss = new LossDetection();
+  readonly pacer = new Pacer();
+  /** UDP payload of a full packet on this path, the relay's header included. */
+  datagramBytes: number;
+  /** Probe timeouts in a row without an acknowledgement. */
+  ptoCount = 0;
+  /** Probes that are to go now, past window and pacing. */
+  probesOwed = 0;
+  lostPackets = 0;
+  /** When anything ack-eliciting was last sent; −∞ before. */
+  lastElicitingAtMs = Number.NEGATIVE_INFINITY;
+  /** When anything at all was last sent here, or came from here. */
+  lastSentAtMs: number;
+  lastHeardAtMs: number;
+  /** There was room in the window and nothing to send: such a flow must not grow its window. */
+  appLimited = true;
+  /** When the pacer lets the next packet go; Infinity while it holds nothing back. */
+  pacingAtMs = Number.POSITIVE_INFINITY;
+  /** Packets in a row that only acknowledged. */
+  ackOnlyPackets = 0;
+  /** A PING is wanted: keepalive or a question of the application. */
+  pingWanted = false;
+  private readonly owner: PacketOwner;
+  private firstSampleAtMs = Number.POSITIVE_INFINITY;
+  /** Packets of the last reduction that were declared lost and have not been acknowledged since. */
+  private lostInEvent = 0;
+  private eventStartMs = Number.NEGATIVE_INFINITY;
+
+  // Sums over one ACK frame; fields, so that the visitor below is made once.
+  private ackedBytes = 0;
+  private ackedNewestSentAtMs = 0;
+  private ackedNewest: SentPacket | undefined;
+  private ackNowMs = 0;
+  private readonly visitAcked = (packet: SentPacket): void => this.onOneAcked(packet);
+  private lossFirst: SentPacket | undefined;
+  private lossLast: SentPacket | undefined;
+  private lossBytes = 0;
+  private readonly visitLost = (packet: SentPacket): void => this.onOneLost(packet);
+
+  constructor(
+    id: number,
+    route: Route,
+    nowMs: number,
+    datagramBytes: number,
+    congestion: CongestionControllerFactory,
+    owner: PacketOwner,
+  ) {
+    this.id = id;
+    this.route = route;
+    this.datagramBytes = datagramBytes;
+    this.congestion = congestion(datagramBytes);
+    this.owner = owner;
+    this.lastSentAtMs = nowMs;
+    this.lastHeardAtMs = nowMs;
+    this.updatePacer();
+  }
+
+  get via(): Via {
+    return this.route.via;
+  }
+  get rttMs(): number {
+    return this.rtt.smoothedMs;
+  }
+  get hasRtt(): boolean {
+    return this.rtt.hasSample;
+  }
+  get windowBytes(): number {
+    return this.congestion.windowBytes;
+  }
+  get bytesInFlight(): number {
+    return this.sent.bytesInFlight;
+  }
+  get sentPackets(): number {
+    return this.sent.nextPacketNumber;
+  }
+
+  /** Bytes of frames that a full packet on this path has room for. */
+  get frameBytes(): number {
+    return this.datagramBytes - this.route.prefix.length - DATA_HEADER_BYTES - TAG_BYTES;
+  }
+
+  /** Whether the window admits another packet. */
+  get hasWindow(): boolean {
+    return (
+      this.sent.bytesInFlight + this.datagramBytes <= this.congestion.windowBytes || this.sent.packetsInFlight === 0
+    );
+  }
+
+  // ---- sending
+
+  onPacketSent(packet: SentPacket, nowMs: number, bytes: number, eliciting: boolean): void {
+    this.sent.commit(packet, bytes, eliciting);
+    this.lastSentAtMs = nowMs;
+    if (!eliciting) {
+      this.ackOnlyPackets++;
+      return;
+    }
+    this.ackOnlyPackets = 0;
+    this.lastElicitingAtMs = nowMs;
+    this.pingWanted = false;
+    this.congestion.onPacketSent(nowMs, bytes);
+    this.pacer.onSent(bytes);
+  }
+
+  private updatePacer(): void {
+    this.pacer.update(this.congestion.windowBytes, this.rtt.smoothedMs, this.congestion.pacingGain, this.datagramBytes);
+  }
+
+  // ---- acknowledgements
+
+  /** @param ranges [largest, smallest] pairs from above. @throws ProtocolError for packets that were never sent. */
+  onAck(nowMs: number, delayUs: number, ranges: Float64Array, rangeCount: number): void {
+    const largest = ranges[0] as number;
+    if (largest >= this.sent.nextPacketNumber) {
+      throw new ProtocolError(closeCode.violation, `path ${this.id}: packet ${largest} was never sent`);
+    }
+    this.ackNowMs = nowMs;
+    this.ackedBytes = 0;
+    this.ackedNewest = undefined;
+    this.ackedNewestSentAtMs = Number.NEGATIVE_INFINITY;
+    if (largest > this.loss.largestAcked) this.loss.largestAcked = largest;
+    // The sample first: what is acknowledged below is judged by the new RTT.
+    const newest = this.sent.get(largest);
+    if (newest !== undefined && newest.state === packetState.inFlight) {
+      this.rtt.sample(nowMs - newest.sentAtMs, Math.min(delayUs / 1000, ACK_DELAY_MAX_MS));
+      if (nowMs < this.firstSampleAtMs) this.firstSampleAtMs = nowMs;
+    }
+    for (let i = 0; i < rangeCount; i++) {
+      this.sent.acknowledge(ranges[i * 2 + 1] as number, ranges[i * 2] as number, this.visitAcked);
+    }
+    this.detectLoss(nowMs);
+    if (this.ackedBytes > 0) {
+      this.congestion.onAck(nowMs, this.ackedBytes, this.ackedNewestSentAtMs, this.rtt, this.appLimited);
+    }
+    if (this.ackedNewest !== undefined) {
+      this.ptoCount = 0;
+      this.probesOwed = 0;
+      this.lastHeardAtMs = nowMs;
+    }
+    this.sent.trim(nowMs - 3 * this.ptoMs());
+    this.updatePacer();
+  }
+
+  private onOneAcked(packet: SentPacket): void {
+    if (packet.state === packetState.untracked || packet.state === packetState.acked) return;
+    if (packet.state === packetState.lost) {
+      this.loss.onSpurious(packet, this.ackNowMs, this.rtt);
+      if (packet.sentAtMs <= this.eventStartMs && this.lostInEvent > 0 && --this.lostInEvent === 0) {
+        this.congestion.onSpuriousLoss();
+      }
+    } else {
+      this.ackedBytes += packet.bytes;
+    }
+    if (packet.sentAtMs >= this.ackedNewestSentAtMs) {
+      this.ackedNewestSentAtMs = packet.sentAtMs;
+      this.ackedNewest = packet;
+    }
+    this.sent.settle(packet, packetState.acked);
+    this.owner.onPacketAcked(packet);
+  }
+
+  // ---- loss
+
+  private detectLoss(nowMs: number): void {
+    this.lossFirst = undefined;
+    this.lossLast = undefined;
+    this.lossBytes = 0;
+    this.loss.detect(nowMs, this.sent, this.rtt, this.visitLost);
+    const first = this.lossFirst as SentPacket | undefined;
+    const last = this.lossLast as SentPacket | undefined;
+    if (first === undefined || last === undefined) return;
+    const spanMs = last.sentAtMs - first.sentAtMs;
+    const persistent =
+      first.sentAtMs > this.firstSampleAtMs &&
+      spanMs > this.rtt.ptoMs(ACK_DELAY_MAX_MS) * PERSISTENT_CONGESTION_THRESHOLD &&
+      this.nothingAckedBetween(first, last);
+    if (last.sentAtMs > this.eventStartMs) {
+      this.eventStartMs = nowMs;
+      this.lostInEvent = 0;
+    }
+    this.congestion.onLoss(nowMs, this.lossBytes, last.sentAtMs, persistent);
+    this.updatePacer();
+  }
+
+  private onOneLost(packet: SentPacket): void {
+    this.lostPackets++;
+    this.owner.onPacketLost(packet);
+    if (packet.mtuProbe) return;
+    this.lostInEvent++;
+    this.lossBytes += packet.bytes;
+    this.lossFirst ??= packet;
+    this.lossLast = packet;
+  }
+
+  private nothingAckedBetween(first: SentPacket, last: SentPacket): boolean {
+    for (let n = first.packetNumber; n <= last.packetNumber; n++) {
+      if (this.sent.get(n)?.state === packetState.acked) return false;
+    }
+    return true;
+  }
+
+  // ---- timers
+
+  /** The probe timeout without back-off, in ms. */
+  ptoMs(): number {
+    return this.rtt.ptoMs(ACK_DELAY_MAX_MS);
+  }
+
+  /** When the next probe is due, in ms. */
+  private get ptoAtMs(): number {
+    if (this.sent.packetsInFlight === 0) return Number.POSITIVE_INFINITY;
+    return this.lastElicitingAtMs + Math.min(this.ptoMs() * 2 ** Math.min(this.ptoCount, 10), PTO_MAX_MS);
+  }
+
+  /** When recovery wants to be woken, in ms; Infinity for never. */
+  get recoveryAtMs(): number {
+    if (this.state === "failed") return Number.POSITIVE_INFINITY;
+    return this.loss.lossAtMs !== Number.POSITIVE_INFINITY ? this.loss.lossAtMs : this.ptoAtMs;
+  }
+
+  /** @returns whether a probe timeout struck: the caller makes data available for the probes. */
+  onRecoveryTimeout(nowMs: number): boolean {
+    if (this.recoveryAtMs > nowMs) return false;
+    if (this.loss.lossAtMs <= nowMs) {
+      this.detectLoss(nowMs);
+      return false;
+    }
+    this.ptoCount++;
+    this.probesOwed = this.ptoCount === 1 ? 1 : 2;
+    return true;
+  }
+
+  get isSuspect(): boolean {
+    return this.ptoCount >= SUSPECT_PTO_COUNT;
+  }
+
+  // ---- giving up, starting again
+
+  /** Everything in flight is given up without telling the controller: the path failed, it is not congested. */
+  abandonInFlight(nowMs: number): void {
+    for (
+      let n = this.sent.firstUnacknowledged(0);
+      n < this.sent.nextPacketNumber;
+      n = this.sent.firstUnacknowledged(n + 1)
+    ) {
+      const packet = this.sent.get(n);
+      if (packet === undefined || packet.state !== packetState.inFlight) continue;
+      this.sent.settle(packet, packetState.lost);
+      packet.lostAtMs = nowMs;
+      this.owner.onPacketLost(packet);
+    }
+    this.loss.lossAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Calls `visit` for each packet in flight, oldest first, until it returns false. */
+  forEachInFlight(visit: (packet: SentPacket) => boolean): void {
+    for (
+      let n = this.sent.firstUnacknowledged(0);
+      n < this.sent.nextPacketNumber;
+      n = this.sent.firstUnacknowledged(n + 1)
+    ) {
+      const packet = this.sent.get(n);
+      if (packet !== undefined && packet.state === packetState.inFlight && !visit(packet)) return;
+    }
+  }
+
+  /** The path leads elsewhere, or works again after it had failed: old measurements say nothing. */
+  restart(nowMs: number, datagramBytes: number): void {
+    this.abandonInFlight(nowMs);
+    this.rtt.reset();
+    this.congestion.reset();
+    this.congestion.setPacketBytes(datagramBytes);
+    this.datagramBytes = datagramBytes;
+    this.pacer.reset();
+    this.loss.reset();
+    this.ptoCount = 0;
+    this.probesOwed = 0;
+    this.state = "working";
+    this.firstSampleAtMs = Number.POSITIVE_INFINITY;
+    this.lastSentAtMs = nowMs;
+    this.lastHeardAtMs = nowMs;
+    this.updatePacer();
+  }
+}

@@ -1,0 +1,95 @@
+// The bytes of one stream that came and were not read. They are copied out of the datagram into blocks by their
+// offset: a stream never holds more memory than its window, rounded up to a block, however small or scattered the
+// frames are, and a reader gets long runs instead of packets.
+
+import { RECEIVE_BLOCK_BYTES } from "../base/limits.ts";
+import { RangeSet } from "../base/range-set.ts";
+
+export class ReceiveBuffer {
+  private readonly blocks = new Map<number, Uint8Array>();
+  private readonly received = new RangeSet();
+  private readEnd = 0;
+  private highest = 0;
+
+  /** Everything below was read. */
+  get readOffset(): number {
+    return this.readEnd;
+  }
+
+  /** The highest offset that any byte has reached: what flow control counts. */
+  get highestOffset(): number {
+    return this.highest;
+  }
+
+  get hasReadable(): boolean {
+    return this.received.contains(this.readEnd);
+  }
+
+  /** Takes stream bytes [offset, offset + end − start). Bytes that came before are passed over. */
+  insert(offset: number, bytes: Uint8Array, start: number, end: number): void {
+    const last = offset + end - start;
+    if (last > this.highest) this.highest = last;
+    let at = Math.max(offset, this.readEnd);
+    while (at < last) {
+      const blockNumber = Math.floor(at / RECEIVE_BLOCK_BYTES);
+      const blockStart = blockNumber * RECEIVE_BLOCK_BYTES;
+      const stop = Math.min(blockStart + RECEIVE_BLOCK_BYTES, last);
+      let block = this.blocks.get(blockNumber);
+      if (block === undefined) {
+        block = new Uint8Array(RECEIVE_BLOCK_BYTES);
+        this.blocks.set(blockNumber, block);
+      }
+      const from = start + (at - offset);
+      // A byte is written once: the reader may already hold a view of this block.
+      if (this.isNew(at, stop)) block.set(bytes.subarray(from, from + stop - at), at - blockStart);
+      else this.insertMissing(block, blockStart, at, stop, bytes, start - offset);
+      at = stop;
+    }
+    this.received.insert(Math.max(offset, this.readEnd), last);
+  }
+
+  /** Bytes up to `offset` came and are wanted by nobody. */
+  skipTo(offset: number): void {
+    if (offset > this.highest) this.highest = offset;
+  }
+
+  private isNew(start: number, end: number): boolean {
+    return this.received.firstPresent(start) >= end;
+  }
+
+  private insertMissing(
+    block: Uint8Array,
+    blockStart: number,
+    start: number,
+    end: number,
+    bytes: Uint8Array,
+    shift: number,
+  ): void {
+    let at = this.received.firstMissing(start);
+    while (at < end) {
+      const stop = Math.min(this.received.firstPresent(at), end);
+      block.set(bytes.subarray(at + shift, stop + shift), at - blockStart);
+      at = this.received.firstMissing(stop);
+    }
+  }
+
+  /** @returns the next bytes in order, up to the end of a block, or undefined. The view is the caller's for good. */
+  read(): Uint8Array | undefined {
+    const end = this.received.firstMissing(this.readEnd);
+    if (end === this.readEnd) return undefined;
+    const blockNumber = Math.floor(this.readEnd / RECEIVE_BLOCK_BYTES);
+    const blockStart = blockNumber * RECEIVE_BLOCK_BYTES;
+    const stop = Math.min(end, blockStart + RECEIVE_BLOCK_BYTES);
+    const view = (this.blocks.get(blockNumber) as Uint8Array).subarray(this.readEnd - blockStart, stop - blockStart);
+    this.readEnd = stop;
+    this.received.remove(0, stop);
+    if (stop === blockStart + RECEIVE_BLOCK_BYTES) this.blocks.delete(blockNumber);
+    return view;
+  }
+
+  /** Lets all bytes go. */
+  clear(): void {
+    this.blocks.clear();
+    this.received.clear();
+  }
+}

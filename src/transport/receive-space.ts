@@ -1,0 +1,87 @@
+// One packet-number space of the peer, as its receiver sees it: what was seen, what is to be acknowledged, and when
+// (RFC 9000 §13.2). Each path of the peer has one.
+
+import { ACK_DELAY_MAX_MS, ACK_RANGES_MAX } from "../base/limits.ts";
+import { RangeSet } from "../base/range-set.ts";
+import type { Route } from "../base/route.ts";
+import { ReplayWindow } from "./replay-window.ts";
+
+export class ReceiveSpace {
+  /** The peer's number for this path. */
+  readonly path: number;
+  readonly seen = new ReplayWindow();
+  /** Where the newest packet of this space came from: acknowledgements go back there. */
+  route: Route;
+  /** Newer packets came from here; it becomes the route when a challenge to it has come back. */
+  movedTo: Route | undefined;
+  private readonly received = new RangeSet();
+  private largestReceivedAtMs = 0;
+  private elicitingSinceAck = 0;
+  private ackAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(path: number, route: Route) {
+    this.path = path;
+    this.route = route;
+  }
+
+  /**
+   * Records an authenticated, fresh packet whose frames have been handled.
+   * @param threshold how many ack-eliciting packets may wait for one acknowledgement.
+   */
+  onReceived(nowMs: number, packetNumber: number, ackEliciting: boolean, threshold: number): void {
+    const inOrder = packetNumber === this.seen.highest + 1 || this.seen.highest < 0;
+    if (packetNumber > this.seen.highest) this.largestReceivedAtMs = nowMs;
+    this.seen.mark(packetNumber);
+    this.received.insert(packetNumber, packetNumber + 1);
+    if (this.received.rangeCount > ACK_RANGES_MAX) this.received.removeFirst();
+    if (!ackEliciting) return;
+    this.elicitingSinceAck++;
+    // A gap is news that the sender's loss detection waits for (RFC 9000 §13.2.1).
+    if (!inOrder || this.elicitingSinceAck >= threshold) this.ackAtMs = nowMs;
+    else this.ackAtMs = Math.min(this.ackAtMs, nowMs + ACK_DELAY_MAX_MS);
+  }
+
+  /** When an acknowledgement has to go out, in ms; Infinity when nothing waits for one. */
+  get ackDueAtMs(): number {
+    return this.ackAtMs;
+  }
+
+  /** An acknowledgement may ride along with another packet. */
+  get hasAckToSend(): boolean {
+    return this.ackAtMs !== Number.POSITIVE_INFINITY;
+  }
+
+  get rangeCount(): number {
+    return this.received.rangeCount;
+  }
+
+  /**
+   * Writes [largest, smallest] pairs from above, as an ACK frame wants them.
+   * @returns how many pairs.
+   */
+  fillAckRanges(into: Float64Array, pairsMax: number): number {
+    const count = Math.min(this.received.rangeCount, pairsMax);
+    for (let i = 0; i < count; i++) {
+      const range = this.received.rangeCount - 1 - i;
+      into[i * 2] = this.received.endAt(range) - 1;
+      into[i * 2 + 1] = this.received.startAt(range);
+    }
+    return count;
+  }
+
+  /** µs since the largest packet came, for the ACK frame. */
+  ackDelayUs(nowMs: number): number {
+    return Math.max(0, Math.round((nowMs - this.largestReceivedAtMs) * 1000));
+  }
+
+  /** The acknowledgement is on its way. */
+  onAckSent(): void {
+    this.elicitingSinceAck = 0;
+    this.ackAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** The peer has an acknowledgement that reached up to `largest`: what is below needs no mention any more (RFC 9000 §13.2.4). */
+  onAckAcknowledged(largest: number): void {
+    this.received.remove(0, largest + 1);
+  }
+}

@@ -1,0 +1,95 @@
+// Which stream fills the next packet. Flow queueing as in FQ-CoDel (RFC 8290 §4): a stream that has just become busy is
+// served before those that have been busy for a while, until it has sent its quantum; those take turns. So a keystroke
+// passes a download, and no stream starves another.
+
+import { STREAM_QUANTUM_BYTES } from "../base/limits.ts";
+import type { Stream } from "./stream.ts";
+
+export class StreamScheduler {
+  private fresh: Stream[] = [];
+  private old: Stream[] = [];
+  private blocked: Stream[] = [];
+
+  get isEmpty(): boolean {
+    return this.fresh.length === 0 && this.old.length === 0;
+  }
+
+  /** The stream may have something to send now. */
+  add(stream: Stream): void {
+    if (stream.queue !== "none") return;
+    stream.queue = "fresh";
+    stream.servedBytes = 0;
+    this.fresh.push(stream);
+  }
+
+  /** @returns the stream whose turn it is. */
+  get next(): Stream | undefined {
+    return this.fresh[0] ?? this.old[0];
+  }
+
+  /** The stream of `next` sent this many bytes and has more. */
+  served(stream: Stream, bytes: number): void {
+    stream.servedBytes += bytes;
+    if (stream.queue === "fresh") {
+      if (stream.servedBytes < STREAM_QUANTUM_BYTES) return;
+      this.fresh.shift();
+    } else {
+      if (stream.servedBytes < STREAM_QUANTUM_BYTES) return;
+      this.old.shift();
+    }
+    stream.queue = "old";
+    stream.servedBytes = 0;
+    this.old.push(stream);
+  }
+
+  /** The stream of `next` has nothing to send. A fresh one stands in line once more, lest it pass the others by stopping and starting. */
+  emptied(stream: Stream): void {
+    if (stream.queue === "fresh") {
+      this.fresh.shift();
+      if (this.old.length > 0 && !stream.closed) {
+        stream.queue = "old";
+        stream.servedBytes = 0;
+        this.old.push(stream);
+        return;
+      }
+    } else {
+      this.old.shift();
+    }
+    stream.queue = "none";
+  }
+
+  /** The stream of `next` has only new data and the connection has no credit. */
+  block(stream: Stream): void {
+    if (stream.queue === "fresh") this.fresh.shift();
+    else this.old.shift();
+    stream.queue = "blocked";
+    this.blocked.push(stream);
+  }
+
+  /** A blocked stream has something else to send now: lost data, or a FIN. */
+  unblock(stream: Stream): void {
+    if (stream.queue !== "blocked") return;
+    this.blocked.splice(this.blocked.indexOf(stream), 1);
+    stream.queue = "none";
+    this.add(stream);
+  }
+
+  /** The connection has credit again. */
+  unblockAll(): void {
+    const woken = this.blocked;
+    this.blocked = [];
+    for (const stream of woken) {
+      stream.queue = "none";
+      this.add(stream);
+    }
+  }
+
+  /** Takes a stream out, wherever it stands. */
+  remove(stream: Stream): void {
+    for (const queue of [this.fresh, this.old, this.blocked]) {
+      const at = queue.indexOf(stream);
+      if (at >= 0) queue.splice(at, 1);
+    }
+    stream.queue = "none";
+  }
+}

@@ -1,0 +1,122 @@
+// One bidirectional stream, as the application sees it: bytes, half-close and reset, each way on its own.
+
+import { assert } from "../base/assert.ts";
+import type { ByteWriter } from "../base/byte-writer.ts";
+import { writeMaxStreamData, writeStopSending } from "../wire/frame-encoder.ts";
+import type { Connection } from "./connection.ts";
+import type { ControlFrame } from "./control-queue.ts";
+import type { ReceiveHalf } from "./receive-half.ts";
+import type { SendHalf } from "./send-half.ts";
+
+/** What a stream needs of the table that it stands in. */
+export interface StreamOwner {
+  readonly connection: Connection;
+  /** How many bytes a stream may hold before its writer has to pause. */
+  readonly sendTargetBytes: number;
+  onWritten(stream: Stream): void;
+  onReset(stream: Stream): void;
+  queueControl(frame: ControlFrame): void;
+  onRead(stream: Stream): void;
+  onMaybeClosed(stream: Stream): void;
+  rttMs(): number;
+}
+
+export class Stream {
+  readonly id: number;
+  readonly send: SendHalf;
+  readonly receive: ReceiveHalf;
+  private readonly owner: StreamOwner;
+  private stopCode: number | undefined;
+  private stopAcked = false;
+  closed = false;
+  /** Scheduler's own: which queue the stream stands in, and what it sent since it came there. */
+  queue: "none" | "fresh" | "old" | "blocked" = "none";
+  servedBytes = 0;
+
+  /** MAX_STREAM_DATA of this stream. */
+  readonly maxDataFrame: ControlFrame;
+  /** STOP_SENDING of this stream. */
+  readonly stopFrame: ControlFrame;
+
+  constructor(id: number, owner: StreamOwner, send: SendHalf, receive: ReceiveHalf) {
+    this.id = id;
+    this.owner = owner;
+    this.send = send;
+    this.receive = receive;
+    this.maxDataFrame = {
+      bytesMax: 1 + 8 + 8,
+      isWanted: () => !receive.isSizeKnown && !receive.isDiscarding && !this.closed,
+      write: (writer: ByteWriter, nowMs: number) => {
+        writeMaxStreamData(writer, id, receive.window.update(nowMs, owner.rttMs()));
+      },
+      onAcked: () => {},
+    };
+    this.stopFrame = {
+      bytesMax: 1 + 8 + 8,
+      isWanted: () => this.stopCode !== undefined && !this.stopAcked && !receive.isSizeKnown,
+      write: (writer: ByteWriter) => writeStopSending(writer, id, this.stopCode as number),
+      onAcked: () => {
+        this.stopAcked = true;
+      },
+    };
+  }
+
+  get connection(): Connection {
+    return this.owner.connection;
+  }
+
+  /**
+   * Queues bytes. The chunk is kept, not copied: the caller must not change it.
+   * @returns false when the writer should pause until the event "writable"; the bytes were taken all the same.
+   */
+  write(_nowMs: number, chunk: Uint8Array): boolean {
+    if (!this.send.isOpen || this.closed) return true;
+    this.send.buffer.write(chunk);
+    this.owner.onWritten(this);
+    this.send.paused = this.send.buffer.heldBytes >= this.owner.sendTargetBytes;
+    return !this.send.paused;
+  }
+
+  /** Half-closes: the peer reads to the end and sees FIN. */
+  finish(_nowMs: number): void {
+    if (!this.send.isOpen || this.closed) return;
+    this.send.finish();
+    this.owner.onWritten(this);
+  }
+
+  /** Ends our sending half at once; what the peer has not got is lost. */
+  reset(_nowMs: number, code: number): void {
+    assert(code >= 0, "stream: negative code");
+    if (this.closed || !this.send.reset(code)) return;
+    this.owner.queueControl(this.send);
+    this.owner.onReset(this);
+  }
+
+  /** Asks the peer to end its sending half; what it sends from now on is thrown away. */
+  stopSending(_nowMs: number, code: number): void {
+    if (this.closed || this.receive.isDone || this.stopCode !== undefined) return;
+    this.stopCode = code;
+    this.receive.discard();
+    this.owner.queueControl(this.stopFrame);
+    this.owner.onRead(this);
+    this.owner.onMaybeClosed(this);
+  }
+
+  /** @returns the next bytes in order, or undefined. The view is the caller's for good; reading gives the peer credit. */
+  read(): Uint8Array | undefined {
+    const view = this.receive.read();
+    if (view !== undefined) this.owner.onRead(this);
+    else this.owner.onMaybeClosed(this);
+    return view;
+  }
+
+  /** Every byte up to the peer's FIN was read. */
+  get readEnded(): boolean {
+    return this.receive.isEnded;
+  }
+
+  /** Bytes written and not yet acknowledged. */
+  get heldBytes(): number {
+    return this.send.buffer.heldBytes;
+  }
+}

@@ -1,0 +1,48 @@
+// What a program may choose about its connections; the defaults are in base/limits.ts with their reasons.
+
+import {
+  CONNECTION_WINDOW_BYTES,
+  CONNECTION_WINDOW_BYTES_MAX,
+  IDLE_TIMEOUT_MS,
+  KEEPALIVE_MS,
+  STREAM_WINDOW_BYTES,
+  STREAM_WINDOW_BYTES_MAX,
+  STREAMS_MAX,
+} from "../base/limits.ts";
+import type { CongestionControllerFactory } from "./congestion-controller.ts";
+import { CongestionCubic } from "./congestion-cubic.ts";
+import type { PathSelector } from "./path.ts";
+import { preferDirect } from "./path-table.ts";
+
+export interface TransportSettings {
+  /** What the peer may send on the whole connection at first, and at most. */
+  readonly initialDataBytes: number;
+  readonly dataBytesMax: number;
+  /** The same for each stream. */
+  readonly initialStreamDataBytes: number;
+  readonly streamDataBytesMax: number;
+  /** Streams of the peer that may be open at once. */
+  readonly streamsMax: number;
+  /** A connection ends after this long without a packet from the peer. */
+  readonly idleTimeoutMs: number;
+  /** An idle path that must stay open gets a packet this often. */
+  readonly keepaliveMs: number;
+  /** UDP payload of a path before any larger one has proved to pass. */
+  readonly datagramBytes: number;
+  readonly congestion: CongestionControllerFactory;
+  /** Which path carries data. */
+  readonly selectPath: PathSelector;
+}
+
+export const defaultSettings: TransportSettings = {
+  initialDataBytes: CONNECTION_WINDOW_BYTES,
+  dataBytesMax: CONNECTION_WINDOW_BYTES_MAX,
+  initialStreamDataBytes: STREAM_WINDOW_BYTES,
+  streamDataBytesMax: STREAM_WINDOW_BYTES_MAX,
+  streamsMax: STREAMS_MAX,
+  idleTimeoutMs: IDLE_TIMEOUT_MS,
+  keepaliveMs: KEEPALIVE_MS,
+  datagramBytes: 1200,
+  congestion: (packetBytes) => new CongestionCubic(packetBytes),
+  selectPath: preferDirect,
+};

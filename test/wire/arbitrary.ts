@@ -4,6 +4,11 @@
 import fc from "fast-check";
 import { formatIp, type SocketAddress } from "../../src/base/address.ts";
 
+/** A record with an ordinary prototype, as decoders make them, so that deepEqual can compare the two. */
+export function record<T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> {
+  return fc.record<T>(model, { noNullPrototype: true });
+}
+
 /** Exactly `lengthBytes` bytes. */
 export function bytesOf(lengthBytes: number): fc.Arbitrary<Uint8Array> {
   return fc.uint8Array({ minLength: lengthBytes, maxLength: lengthBytes });

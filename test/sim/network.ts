@@ -65,8 +65,10 @@ export class Network {
   }
 
   forward(packet: Packet, from: Attachment): void {
-    const to = this.attachments.get(packet.destination.ipId) ?? this.gateway;
-    if (to === undefined || to === from) this.world.drop(packet, this.name, "nobody has this address");
+    // A host may send to itself, but a gateway gets nothing back that came from it.
+    const elsewhere = this.gateway === from ? undefined : this.gateway;
+    const to = this.attachments.get(packet.destination.ipId) ?? elsewhere;
+    if (to === undefined) this.world.drop(packet, this.name, "nobody has this address");
     else if (++packet.hops > HOPS_MAX) this.world.drop(packet, this.name, "too many hops");
     else to.down.receive(packet);
   }

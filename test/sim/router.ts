@@ -1,7 +1,10 @@
 // A router between an inner and an outer network. What it does to packets is its translator's business: a NAT, or nothing at all.
 
+import type { SocketAddress } from "../../src/base/address.ts";
+import { assert } from "../../src/base/assert.ts";
 import { Host } from "./host.ts";
 import type { LinkSettings, PacketSink } from "./link.ts";
+import { Nat } from "./nat.ts";
 import { Attachment, type Network } from "./network.ts";
 import type { Packet } from "./packet.ts";
 import type { Place } from "./place.ts";
@@ -13,6 +16,7 @@ export class Router {
   readonly translator: Translator;
   /** The foot in the outer network; its links are where a home's rate and delay belong. */
   readonly wan: Attachment;
+  readonly inner: Network;
   private readonly lan: Attachment;
   private readonly world: World;
   private externalIpId: number;
@@ -34,6 +38,7 @@ export class Router {
     this.world = world;
     this.name = name;
     this.translator = translator;
+    this.inner = inner;
     this.externalIp = externalIp;
     this.externalIpId = world.book.ipId(externalIp);
     const outside: PacketSink = { receive: (packet) => this.receiveFromOutside(packet) };
@@ -64,6 +69,17 @@ export class Router {
     this.externalIpId = this.world.book.ipId(ip);
     this.wan.network.assign(this.externalIpId, this.wan);
     this.reboot();
+  }
+
+  /** Lets the outer network send packets for an inside address here: for a router that does not translate. */
+  announce(ip: string): void {
+    this.wan.network.assign(this.world.book.ipId(ip), this.wan);
+  }
+
+  /** Opens a port for an inside socket as PCP or UPnP would: for everybody, for ever. @returns the external address. */
+  mapPort(inside: SocketAddress, externalPort: number): SocketAddress {
+    assert(this.translator instanceof Nat, `${this.name} is no NAT that maps ports`);
+    return this.translator.mapPort(this.world.book.of(inside), externalPort).address;
   }
 
   private receiveFromInside(packet: Packet): void {

@@ -7,6 +7,7 @@
 //
 // With kind "none" a host stands in the internet itself; with "cgn" a carrier's NAT stands between its router and the internet.
 
+import type { SocketAddress } from "../../src/base/address.ts";
 import type { Host } from "./host.ts";
 import type { LinkSettings } from "./link.ts";
 import type { Network } from "./network.ts";
@@ -29,6 +30,8 @@ const NAT_KINDS = {
   fullCone: [{ kind: "nat", filtering: "endpoint-independent" }],
   addressRestricted: [{ kind: "nat", filtering: "address-dependent" }],
   portRestricted: [HOME],
+  /** Linux's masquerade: like the one before, by whole tuples. */
+  linux: [{ kind: "conntrack" }],
   symmetric: [SYMMETRIC],
   symmetricSequential: [{ ...SYMMETRIC, ports: "sequential" }],
   cgn: [HOME, CARRIER],
@@ -65,6 +68,7 @@ export class Site {
   private readonly number: number;
   private readonly link: Partial<LinkSettings>;
   private hosts = 0;
+  private ipv6Router: Router | undefined;
 
   constructor(world: World, name: string, options: SiteOptions) {
     this.world = world;
@@ -112,6 +116,27 @@ export class Site {
   addHost(name: string, options: { readonly port?: number; readonly clockOffsetMs?: number } = {}): Host {
     const link = this.routers.length === 0 ? { link: this.link } : {};
     return this.world.addHost(name, { ip: this.nextIp(), network: this.network, ...link, ...options });
+  }
+
+  /**
+   * Gives one of the hosts an IPv6 address, too, behind a firewall that keeps state where the site has a router.
+   * @returns the socket's IPv6 address.
+   */
+  joinIpv6(host: Host): SocketAddress {
+    const ip = `2001:db8:${this.number}::${(host.index + 1).toString(16)}`;
+    if (this.routers.length === 0) {
+      host.join(this.world.internet, ip, this.link, this.link);
+    } else {
+      this.ipv6Router ??= this.world.addRouter(`${this.name} IPv6`, {
+        ip: `2001:db8:${this.number}:ffff::1`,
+        inner: this.world.addNetwork(`${this.name} IPv6 network`),
+        router: this.kind === "udpBlocked" ? { kind: "udp-blocked" } : { kind: "firewall" },
+        link: this.link,
+      });
+      this.ipv6Router.announce(ip);
+      host.join(this.ipv6Router.inner, ip);
+    }
+    return host.addresses.at(-1) as SocketAddress;
   }
 }
 

@@ -22,6 +22,7 @@ import { AddressBook } from "./place.ts";
 import { Router } from "./router.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { SimulationError } from "./simulation-error.ts";
+import { StatefulFirewall, type StatefulFirewallSettings } from "./stateful-firewall.ts";
 import { type Translator, UdpBlock } from "./translator.ts";
 import { type ClockTarget, VirtualClock } from "./virtual-clock.ts";
 
@@ -70,10 +71,11 @@ export interface HostOptions {
   readonly clockOffsetMs?: number;
 }
 
-/** What a router does: a NAT, Linux's kind of NAT, or no UDP at all. */
+/** What a router does: a NAT, Linux's kind of NAT, filtering without translation, or no UDP at all. */
 export type RouterKind =
   | ({ readonly kind: "nat" } & Partial<NatSettings>)
   | ({ readonly kind: "conntrack" } & Partial<ConntrackSettings>)
+  | ({ readonly kind: "firewall" } & Partial<StatefulFirewallSettings>)
   | { readonly kind: "udp-blocked" };
 
 export interface RouterOptions {
@@ -252,6 +254,8 @@ export class World {
         return new Nat(this.book, random, ip, router);
       case "conntrack":
         return new ConntrackNat(this.book, random, ip, router);
+      case "firewall":
+        return new StatefulFirewall(router);
       case "udp-blocked":
         return new UdpBlock();
     }

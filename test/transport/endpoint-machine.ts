@@ -1,0 +1,212 @@
+// An endpoint as a machine of the simulated world, with the smallest application on top: streams that send a pattern, check
+// it on the other side, and remember every event.
+
+import assert from "node:assert/strict";
+import type { SocketAddress } from "../../src/base/address.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Machine } from "../../src/base/machine.ts";
+import { type Random, randomBytes } from "../../src/base/random.ts";
+import { RouteTable } from "../../src/base/route.ts";
+import type { Transmit } from "../../src/base/transmit.ts";
+import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
+import type { Connection } from "../../src/transport/connection.ts";
+import { Endpoint, type EndpointEvent, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
+import type { Stream } from "../../src/transport/stream.ts";
+import type { TransportSettings } from "../../src/transport/transport-settings.ts";
+import { packetLength } from "../../src/wire/datagram.ts";
+
+const cipher = bestPacketCipher();
+
+/** The byte at `offset` of the pattern that stream `id` carries. */
+export const patternByte = (id: number, offset: number): number => (offset * 31 + (offset >> 8) * 7 + id * 13) & 0xff;
+
+export function pattern(id: number, start: number, lengthBytes: number): Uint8Array {
+  const bytes = new Uint8Array(lengthBytes);
+  for (let i = 0; i < lengthBytes; i++) bytes[i] = patternByte(id, start + i);
+  return bytes;
+}
+
+/** What one side of a stream has done. */
+export interface StreamRecord {
+  readonly stream: Stream;
+  received: number;
+  sent: number;
+  toSend: number;
+  finished: boolean;
+  ended: boolean;
+  resetCode: number | undefined;
+  stopCode: number | undefined;
+  closed: boolean;
+  /** The reader takes nothing while this is set. */
+  readPaused: boolean;
+  writeRefused: boolean;
+}
+
+export class EndpointMachine implements Machine {
+  readonly endpoint: Endpoint;
+  readonly identity: Identity;
+  readonly routes = new RouteTable();
+  readonly records = new Map<Stream, StreamRecord>();
+  readonly events: EndpointEvent[] = [];
+  readonly accepted: Connection[] = [];
+  /** Called for each stream that the peer opens. */
+  onStream: (record: StreamRecord, nowMs: number) => void = () => {};
+
+  constructor(random: Random, settings: Partial<TransportSettings> = {}, psk: Uint8Array = NO_PSK) {
+    this.identity = createIdentity(random);
+    this.endpoint = new Endpoint({
+      identity: this.identity,
+      instance: randomBytes(random, 8),
+      random,
+      cipher,
+      log: silentLog,
+      admit: () => ({ psk }),
+      settings,
+    });
+  }
+
+  connect(nowMs: number, to: Identity, address: SocketAddress, psk: Uint8Array = NO_PSK): Connection {
+    const connection = this.endpoint.connect(nowMs, {
+      remoteIdentity: to.publicKey,
+      psk,
+      secretTag: NO_SECRET_TAG,
+      route: this.routes.direct(address),
+    });
+    assert.ok(connection);
+    return connection;
+  }
+
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
+    const route = this.routes.direct(from);
+    for (let at = 0; at < bytes.length; ) {
+      const length = packetLength(bytes, at, bytes.length);
+      if (length === 0) return;
+      this.endpoint.handlePacket(nowMs, route, bytes, at, at + length);
+      at += length;
+    }
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.endpoint.handleTimeout(nowMs);
+  }
+
+  pollTimeout(): number {
+    return this.endpoint.pollTimeout();
+  }
+
+  pollTransmit(nowMs: number, out: Transmit): boolean {
+    return this.endpoint.pollTransmit(nowMs, out);
+  }
+
+  /** The world's hook: takes events and moves data. */
+  pump(nowMs: number): void {
+    for (;;) {
+      const next = this.endpoint.pollEvent();
+      if (next === undefined) return;
+      this.events.push(next);
+      this.onEvent(nowMs, next);
+    }
+  }
+
+  private onEvent(nowMs: number, { connection, event }: EndpointEvent): void {
+    switch (event.type) {
+      case "connected":
+        if (connection.role === "responder") this.accepted.push(connection);
+        break;
+      case "stream":
+        this.onStream(this.track(event.stream), nowMs);
+        break;
+      case "readable":
+        this.read(this.recordOf(event.stream));
+        break;
+      case "writable":
+        this.write(nowMs, this.recordOf(event.stream));
+        break;
+      case "stream-reset":
+        this.recordOf(event.stream).resetCode = event.code;
+        break;
+      case "stop-sending":
+        this.recordOf(event.stream).stopCode = event.code;
+        break;
+      case "stream-closed": {
+        const record = this.recordOf(event.stream);
+        assert.equal(record.closed, false, "a stream closes once");
+        record.closed = true;
+        break;
+      }
+    }
+  }
+
+  track(stream: Stream): StreamRecord {
+    const record: StreamRecord = {
+      stream,
+      received: 0,
+      sent: 0,
+      toSend: 0,
+      finished: false,
+      ended: false,
+      resetCode: undefined,
+      stopCode: undefined,
+      closed: false,
+      readPaused: false,
+      writeRefused: false,
+    };
+    this.records.set(stream, record);
+    return record;
+  }
+
+  recordOf(stream: Stream): StreamRecord {
+    const record = this.records.get(stream);
+    assert.ok(record, "an event for a stream that nobody knows");
+    return record;
+  }
+
+  open(nowMs: number, connection: Connection): StreamRecord {
+    const stream = connection.openStream(nowMs);
+    assert.ok(stream, "no stream to be had");
+    return this.track(stream);
+  }
+
+  /** Sends this many more bytes of the pattern, then FIN. */
+  send(nowMs: number, record: StreamRecord, lengthBytes: number): void {
+    record.toSend += lengthBytes;
+    this.write(nowMs, record);
+  }
+
+  private write(nowMs: number, record: StreamRecord): void {
+    if (record.finished || record.stopCode !== undefined) return;
+    while (record.sent < record.toSend) {
+      const size = Math.min(10_000, record.toSend - record.sent);
+      const more = record.stream.write(nowMs, pattern(record.stream.id, record.sent, size));
+      record.sent += size;
+      if (!more) {
+        record.writeRefused = true;
+        return;
+      }
+    }
+    record.finished = true;
+    record.stream.finish(nowMs);
+  }
+
+  read(record: StreamRecord): void {
+    if (record.readPaused) return;
+    for (;;) {
+      const bytes = record.stream.read();
+      if (bytes === undefined) break;
+      const id = record.stream.id;
+      for (let i = 0; i < bytes.length; i++) {
+        if (bytes[i] !== patternByte(id, record.received + i)) {
+          assert.fail(`stream ${id}: wrong byte at ${record.received + i}`);
+        }
+      }
+      record.received += bytes.length;
+    }
+    if (record.stream.readEnded) record.ended = true;
+  }
+
+  /** How often an event of this type came. */
+  count(type: string): number {
+    return this.events.filter(({ event }) => event.type === type).length;
+  }
+}

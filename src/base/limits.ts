@@ -119,6 +119,9 @@ export const NAME_REFRESH_MS = 300_000;
 export const NAME_REFRESH_MS_MIN = 5_000;
 /** Packets that end connections are given this long to leave, and to be sent again for a peer that still sends. */
 export const SHUTDOWN_LINGER_MS = 250;
+/** The question who is at a rendezvous's address is asked this often before nobody is taken to be there. */
+export const IDENTITY_PROBE_TRIES = 3;
+export const IDENTITY_PROBE_INTERVAL_MS = 500;
 /** Host candidates an agent offers; machines with hundreds of container bridges exist. */
 export const HOST_CANDIDATES_MAX = 16;
 /** The interfaces are looked at this often: reading them takes some 50 µs, and a person who changes networks waits for it. */

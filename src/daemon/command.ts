@@ -1,8 +1,8 @@
 // What every command has around its work: its log and its output, how a failure is told, and the exit code.
 
-import { writeLineNow } from "./line-writer.ts";
+import { writeErrorEvent, writeLineNow } from "./line-writer.ts";
 import { createLog, type LogLevel, logLevels, type ProcessLog } from "./logging.ts";
-import { Output, type OutputEvent } from "./output.ts";
+import { Output } from "./output.ts";
 import type { Environment } from "./state-directory.ts";
 import { exitCode, OperatingError, UsageError } from "./usage-error.ts";
 
@@ -24,6 +24,8 @@ export async function runCommand(
   work: (context: CommandContext) => Promise<void>,
 ): Promise<never> {
   let code: number = exitCode.done;
+  // A callback of a socket or a timer threw: nothing may go on as if it had not.
+  process.on("uncaughtException", (error) => endByBug(error, options.json));
   let context: CommandContext | undefined;
   try {
     const log = createLog(parseLogLevel(options.logLevel ?? process.env.TUNNEL_LOG));
@@ -47,21 +49,17 @@ function parseLogLevel(text: string | undefined): LogLevel {
 async function tellFailure(error: unknown, json: boolean, context: CommandContext | undefined): Promise<number> {
   await context?.output.flush();
   if (!(error instanceof UsageError) && !(error instanceof OperatingError)) {
-    tellBug(error);
-    if (json) writeErrorEvent("internal", "a fault in tunnel itself; its stack is on stderr");
-    return exitCode.failed;
+    endByBug(error, json);
   }
   if (json) writeErrorEvent(error.code, error.message);
   writeLineNow(2, `tunnel: ${error.message}`);
   return error instanceof UsageError ? exitCode.usage : exitCode.failed;
 }
 
-/** Prints an error of ours with its stack, loudly. */
-export function tellBug(error: unknown): void {
+/** Ends the process loudly, with the stack of an error that is our own. */
+export function endByBug(error: unknown, json: boolean): never {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   writeLineNow(2, `tunnel: this is a fault in tunnel itself; please report it with these lines:\n${stack}`);
-}
-
-export function writeErrorEvent(code: string, message: string): void {
-  writeLineNow(1, JSON.stringify({ event: "error", code, message } satisfies OutputEvent));
+  if (json) writeErrorEvent("internal", "a fault in tunnel itself; its stack is on stderr");
+  process.exit(exitCode.failed);
 }

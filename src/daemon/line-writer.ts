@@ -76,3 +76,8 @@ export function writeLineNow(descriptor: number, line: string): void {
     // Nobody reads it, and there is nobody else to tell.
   }
 }
+
+/** The last words of a process for a script. */
+export function writeErrorEvent(code: string, message: string): void {
+  writeLineNow(1, JSON.stringify({ event: "error", code, message }));
+}

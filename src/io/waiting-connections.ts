@@ -24,17 +24,19 @@ export class WaitingConnections {
     this.sockets.add(socket);
     // Whoever takes the socket has handlers of its own; until then these keep an early end from being an unhandled error.
     socket.on("error", () => {});
-    socket.once("close", () => this.sockets.delete(socket));
+    socket.once("close", () => this.remove(socket));
     return full;
   }
 
-  /** @returns the oldest that is still there. */
-  take(): Socket | undefined {
-    for (const socket of this.sockets) {
-      this.sockets.delete(socket);
-      if (!socket.destroyed) return socket;
-    }
+  /** @returns the oldest, which stays in the list. */
+  oldest(): Socket | undefined {
+    for (const socket of this.sockets) return socket;
     return undefined;
+  }
+
+  /** The socket waits no longer. */
+  remove(socket: Socket): void {
+    this.sockets.delete(socket);
   }
 
   resetAll(): void {
@@ -43,7 +45,9 @@ export class WaitingConnections {
   }
 
   private dropOldest(): void {
-    const oldest = this.take();
-    if (oldest !== undefined) resetSocket(oldest);
+    const oldest = this.oldest();
+    if (oldest === undefined) return;
+    this.remove(oldest);
+    resetSocket(oldest);
   }
 }

@@ -1,0 +1,27 @@
+// tunnel rendezvous
+
+import type { CommandModule, InferredOptionTypes } from "yargs";
+import { jsonOption, logLevelOption, single } from "./shared-option.ts";
+
+const options = {
+  listen: {
+    ...single,
+    default: "0.0.0.0:4700",
+    describe: "[host:]port to listen on, over UDP; [::]:4700 takes IPv6 as well",
+  },
+  json: jsonOption,
+  "log-level": logLevelOption,
+} as const;
+
+export const rendezvousCommand: CommandModule<object, InferredOptionTypes<typeof options>> = {
+  command: "rendezvous",
+  describe: "Run the public meeting point that introduces peers and relays for them",
+  builder: options,
+  handler: async (argv) => {
+    const { runCommand } = await import("../src/daemon/command.ts");
+    await runCommand(argv, async (context) => {
+      const { runRendezvous } = await import("../src/daemon/rendezvous-process.ts");
+      await runRendezvous(argv, context);
+    });
+  },
+};

@@ -1,0 +1,237 @@
+// What `expose` and `connect` have in common: one agent on one UDP socket under the machine's identity, kept informed of the network
+// and of its rendezvous, telling of paths and troubles, and ending politely.
+
+import { formatSocketAddress, socketAddress } from "../base/address.ts";
+import { SHUTDOWN_LINGER_MS } from "../base/limits.ts";
+import { randomBytes } from "../base/random.ts";
+import type { Identity } from "../crypto/identity.ts";
+import { bestPacketCipher } from "../crypto/packet-cipher.ts";
+import { formatPeerId } from "../crypto/peer-id.ts";
+import { formatHostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import type { DatagramSocket } from "../io/datagram-socket.ts";
+import { Driver } from "../io/driver.ts";
+import { interfaceAddresses } from "../io/interface-addresses.ts";
+import { connectionsMax } from "../io/local-listener.ts";
+import { monotonicNowMs } from "../io/monotonic-clock.ts";
+import { NetworkWatch } from "../io/network-watch.ts";
+import { systemRandom } from "../io/system-random.ts";
+import { TcpForwarder } from "../io/tcp-forwarder.ts";
+import { openUdpSocket } from "../io/udp-socket.ts";
+import { Agent, type AgentEvent } from "../tunnel/agent.ts";
+import { type CommandContext, endByBug } from "./command.ts";
+import { loadIdentity } from "./identity-file.ts";
+import { RendezvousDirectory } from "./rendezvous-directory.ts";
+import { RendezvousPins } from "./rendezvous-pins.ts";
+import { onShutdownSignal } from "./shutdown-signals.ts";
+import { stateDirectoryPath } from "./state-directory.ts";
+import { readTestSettings, type TestSettings } from "./test-setting.ts";
+import type { OperatingError } from "./usage-error.ts";
+
+type PathEvent = Extract<AgentEvent, { type: "path" }>;
+type RendezvousEvent = Extract<AgentEvent, { type: "rendezvous" }>;
+
+export interface AgentProcessOptions {
+  readonly context: CommandContext;
+  readonly rendezvous: readonly RendezvousAddress[];
+  /** Takes the events that are not the same for all. */
+  onEvent(nowMs: number, event: AgentEvent): void;
+  /** A rendezvous has been reached for the first time, and its key is known. */
+  onReady?(): void;
+  /** Lets go of what the command itself holds, before the agent closes its connections. */
+  onShutdown?(): void;
+}
+
+export class AgentProcess {
+  readonly identity: Identity;
+  readonly agent: Agent;
+  readonly forwarder: TcpForwarder;
+  readonly connectionsMax = connectionsMax();
+  private readonly options: AgentProcessOptions;
+  private readonly socket: DatagramSocket;
+  private readonly driver: Driver<AgentEvent>;
+  private readonly directory: RendezvousDirectory;
+  private readonly network: NetworkWatch;
+  private readonly settings: TestSettings;
+  private ready = false;
+  /** The rendezvous of which was told that they do not answer. */
+  private readonly silent = new Set<string>();
+  private end: ((error?: OperatingError) => void) | undefined;
+
+  /** @throws OperatingError where the identity or a pin cannot be used. */
+  static async open(options: AgentProcessOptions): Promise<AgentProcess> {
+    const { env, log } = options.context;
+    const stateDirectory = stateDirectoryPath(env);
+    const identity = loadIdentity(stateDirectory);
+    const pins = new RendezvousPins(stateDirectory);
+    return new AgentProcess(options, identity, pins, await openUdpSocket({ log }));
+  }
+
+  private constructor(options: AgentProcessOptions, identity: Identity, pins: RendezvousPins, socket: DatagramSocket) {
+    const { log, env } = options.context;
+    this.options = options;
+    this.identity = identity;
+    this.socket = socket;
+    this.settings = readTestSettings(env);
+    const { directAfterMs } = this.settings;
+    this.agent = new Agent({
+      identity,
+      instance: randomBytes(systemRandom, 8),
+      random: systemRandom,
+      cipher: bestPacketCipher(),
+      log,
+      ...(directAfterMs === undefined ? {} : { settings: { directAfterMs } }),
+    });
+    this.driver = new Driver<AgentEvent>({
+      machine: this.agent,
+      socket,
+      onEvent: (nowMs, event) => this.onEvent(nowMs, event),
+      onFault: (error) => endByBug(error, options.context.output.json),
+    });
+    const wake = (): void => this.driver.wake();
+    this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, connectionsMax: this.connectionsMax });
+    this.directory = this.makeDirectory(pins);
+    this.network = new NetworkWatch({
+      read: () => interfaceAddresses({ loopback: this.settings.loopback, families: socket.families }),
+      onChange: (change, hosts) => this.onNetworkChange(change, hosts),
+    });
+  }
+
+  private makeDirectory(pins: RendezvousPins): RendezvousDirectory {
+    const { output } = this.options.context;
+    return new RendezvousDirectory({
+      rendezvous: this.options.rendezvous,
+      pins,
+      families: this.socket.families,
+      nowMs: monotonicNowMs,
+      onChange: (list) => {
+        this.agent.setRendezvous(monotonicNowMs(), list);
+        this.driver.wake();
+      },
+      onUnknownHost: (message) => output.trouble("unknown-host", message),
+      onKeyChanged: (error) => this.onKeyChanged(error),
+    });
+  }
+
+  get peerId(): string {
+    return formatPeerId(this.identity.publicKey);
+  }
+
+  /** The rendezvous with what is known of their keys. */
+  get rendezvous(): readonly RendezvousAddress[] {
+    return this.directory.addresses();
+  }
+
+  /** Something was asked of the agent outside an event. */
+  wake(): void {
+    this.driver.wake();
+  }
+
+  /** @returns when the process was asked to end and has said so to its peers. @throws OperatingError where it cannot go on. */
+  async run(): Promise<void> {
+    const ended = new Promise<OperatingError | undefined>((resolve) => {
+      this.end = resolve;
+    });
+    onShutdownSignal((signal) => {
+      this.options.context.log.info("shutting down", { signal });
+      this.end?.();
+    });
+    this.announceAddresses(interfaceAddresses({ loopback: this.settings.loopback, families: this.socket.families }));
+    this.driver.start();
+    this.network.start();
+    this.directory.start();
+    const error = await ended;
+    await this.shutdown();
+    if (error !== undefined) throw error;
+  }
+
+  private async shutdown(): Promise<void> {
+    this.network.stop();
+    this.directory.stop();
+    this.options.onShutdown?.();
+    this.agent.shutdown(monotonicNowMs());
+    this.forwarder.resetAll();
+    this.driver.flush();
+    await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
+    this.driver.stop();
+    this.socket.close();
+  }
+
+  private onNetworkChange(change: string, hosts: readonly string[]): void {
+    this.options.context.log.info("the network changed", { change, addresses: hosts.join(" ") });
+    this.announceAddresses(hosts);
+    this.directory.refresh();
+  }
+
+  private announceAddresses(hosts: readonly string[]): void {
+    const addresses = hosts
+      .map((host) => socketAddress(host, this.socket.localPort))
+      .filter((address) => address !== undefined);
+    this.agent.setLocalAddresses(monotonicNowMs(), addresses);
+    this.driver.wake();
+  }
+
+  private onEvent(nowMs: number, event: AgentEvent): void {
+    const { forwarder } = this;
+    switch (event.type) {
+      case "readable":
+        forwarder.onReadable(event.stream);
+        break;
+      case "writable":
+        forwarder.onWritable(event.stream);
+        break;
+      case "stream-reset":
+        forwarder.onStreamReset(event.stream);
+        break;
+      case "stop-sending":
+        forwarder.onStopSending(event.stream);
+        break;
+      case "path":
+        this.tellPath(event);
+        break;
+      case "rendezvous":
+        this.onRendezvous(event);
+        break;
+    }
+    this.options.onEvent(nowMs, event);
+  }
+
+  private tellPath(event: PathEvent): void {
+    const { output } = this.options.context;
+    const peerId = formatPeerId(event.peer);
+    const remote = formatSocketAddress(event.remote);
+    const rttMs = Math.round(event.rttMs * 100) / 100;
+    const where =
+      event.via === "direct" ? `${output.green("direct")} to ${remote}` : `${output.yellow("relayed")} by ${remote}`;
+    output.event(
+      { event: "path", peerId, via: event.via, remote, rttMs },
+      `${peerId.slice(0, 8)}… ${where} (round trip ${rttMs} ms)`,
+    );
+  }
+
+  private onRendezvous(event: RendezvousEvent): void {
+    const { output } = this.options.context;
+    const where = formatHostAndPort(event);
+    if (event.state === "connected") {
+      if (event.publicKey !== undefined) this.directory.onConnected(event, event.publicKey);
+      if (this.silent.delete(where)) output.note(`The rendezvous ${where} is there now.`);
+      this.ready = true;
+      this.options.onReady?.();
+      return;
+    }
+    this.silent.add(where);
+    const lost = event.state === "lost";
+    output.trouble(
+      lost ? "rendezvous-lost" : "rendezvous-unreachable",
+      lost
+        ? `the rendezvous ${where} does not answer any more (${event.message}); direct connections go on, and it is tried again until it is back`
+        : `cannot reach the rendezvous ${where} (${event.message}); trying again until it answers. Check the address, and that UDP gets there.`,
+    );
+    void this.directory.onSilent(event);
+  }
+
+  private onKeyChanged(error: OperatingError): void {
+    // At the start a person is there to decide; a tunnel that has been running is not given up for what may be a forgery.
+    if (this.ready) this.options.context.output.trouble(error.code, error.message);
+    else this.end?.(error);
+  }
+}

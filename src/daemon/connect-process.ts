@@ -1,0 +1,212 @@
+// `tunnel connect`: offers a peer's service on a local port, until the process is told to end. The port is there from the
+// start: what connects before the tunnel is up waits, and loses nothing.
+
+import type { Socket } from "node:net";
+import { formatPeerId, parsePeerId } from "../crypto/peer-id.ts";
+import type { RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { parseTicket } from "../crypto/ticket.ts";
+import { formatHostPort, parsePort } from "../io/forward-target.ts";
+import { LocalListener } from "../io/local-listener.ts";
+import { monotonicNowMs } from "../io/monotonic-clock.ts";
+import { describeStreamCode, streamCode } from "../io/stream-code.ts";
+import { WaitingConnections } from "../io/waiting-connections.ts";
+import type { AgentEvent } from "../tunnel/agent.ts";
+import type { Dial } from "../tunnel/dial.ts";
+import { AgentProcess } from "./agent-process.ts";
+import type { CommandContext } from "./command.ts";
+import { type ListenPlace, listenError, parseListenOption } from "./listen-option.ts";
+import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
+import { readTicketText, type TicketSourceOptions } from "./ticket-source.ts";
+import { systemCode, UsageError } from "./usage-error.ts";
+
+/** As the command line gives them. */
+export interface ConnectOptions extends TicketSourceOptions {
+  readonly service?: string | undefined;
+  readonly listen?: string | undefined;
+  readonly rendezvous: readonly string[];
+}
+
+/** What to connect to, parsed. */
+export interface ConnectGoal {
+  readonly peer: Uint8Array;
+  readonly secret?: Uint8Array;
+  readonly service: string;
+  readonly rendezvous: readonly RendezvousAddress[];
+}
+
+/** @returns when the process was asked to end. @throws UsageError, OperatingError */
+export async function runConnect(options: ConnectOptions, context: CommandContext): Promise<void> {
+  const listen = options.listen === undefined ? undefined : parseListenOption(options.listen, "127.0.0.1");
+  const named = parseRendezvousOption(options.rendezvous, context.env);
+  const goal = parseGoal(await readTicketText(options, context.env), options, named);
+  if (goal.rendezvous.length === 0) throw missingRendezvous();
+  await new ConnectProcess(goal, context).run(listen);
+}
+
+/** @param named the rendezvous that the person named; without any, the ticket's are used. @throws UsageError */
+export function parseGoal(
+  text: string,
+  options: Pick<ConnectOptions, "service" | "rendezvous">,
+  named: readonly RendezvousAddress[],
+): ConnectGoal {
+  const peer = /^tunnel/i.test(text) ? undefined : parsePeerId(text);
+  if (peer !== undefined) return { peer, service: options.service ?? "", rendezvous: named };
+  const result = parseTicket(text);
+  if (!result.ok) {
+    const message =
+      /^[a-z2-7]{48,56}$/i.test(text) && !/^tunnel/i.test(text)
+        ? "the peer id is mistyped: one has 52 characters, and this is none; copy it again."
+        : result.message;
+    throw new UsageError(message, `ticket-${result.fault}`);
+  }
+  const { ticket } = result;
+  if (options.service !== undefined && options.service !== ticket.service) {
+    throw new UsageError(
+      `the ticket is for the service "${ticket.service}", not "${options.service}"; leave --service out, or get a ticket for that one`,
+    );
+  }
+  // What stands on the command line outrules the ticket; the environment is only for what names no rendezvous itself.
+  const given = options.rendezvous.length > 0 || ticket.rendezvous.length === 0;
+  return {
+    peer: ticket.peer,
+    secret: ticket.secret,
+    service: ticket.service,
+    rendezvous: given ? named : ticket.rendezvous,
+  };
+}
+
+class ConnectProcess {
+  private readonly goal: ConnectGoal;
+  private readonly context: CommandContext;
+  private readonly waiting = new WaitingConnections();
+  private process: AgentProcess | undefined;
+  private dial: Dial | undefined;
+  /** The reason that was told last for streams that the other side refuses; told once until one succeeds. */
+  private toldCode: number | undefined;
+  private toldWaiting = false;
+
+  constructor(goal: ConnectGoal, context: CommandContext) {
+    this.goal = goal;
+    this.context = context;
+  }
+
+  async run(listen: ListenPlace | undefined): Promise<void> {
+    const { goal, context } = this;
+    const process = await AgentProcess.open({
+      context,
+      rendezvous: goal.rendezvous,
+      onEvent: (_nowMs, event) => this.onEvent(event),
+      onShutdown: () => {
+        listener.close();
+        this.waiting.resetAll();
+      },
+    });
+    this.process = process;
+    const listener = new LocalListener({
+      log: context.log,
+      connectionsMax: process.connectionsMax,
+      onConnection: (socket) => this.onConnection(socket),
+    });
+    const local = await listenLocally(listener, listen, goal.service, context);
+    this.dial = process.agent.dial(monotonicNowMs(), {
+      peer: goal.peer,
+      service: goal.service,
+      ...(goal.secret === undefined ? {} : { secret: goal.secret }),
+    });
+    const peerId = formatPeerId(goal.peer);
+    context.output.event(
+      { event: "listening", service: goal.service, local, peerId },
+      `Listening on ${context.output.bold(local)}, connecting to ${peerId.slice(0, 8)}… Ctrl-C ends it.`,
+    );
+    await process.run();
+  }
+
+  private onEvent(event: AgentEvent): void {
+    const { output } = this.context;
+    switch (event.type) {
+      case "dial-ready":
+        this.toldWaiting = false;
+        this.connectWaiting();
+        break;
+      case "dial-waiting":
+        output.trouble(event.reason, event.message);
+        break;
+      case "dial-refused":
+        output.trouble("refused", event.message);
+        break;
+      case "stream-reset":
+        this.tellReset(event.code);
+        break;
+      case "readable":
+        this.toldCode = undefined;
+        break;
+    }
+  }
+
+  private onConnection(socket: Socket): void {
+    // Those who came first go first.
+    if (this.waiting.size === 0 && this.connectOne(socket)) return;
+    if (this.waiting.add(socket)) {
+      this.context.log.warn("too many connections wait for the tunnel; the oldest was reset", {
+        waiting: this.waiting.size,
+      });
+    }
+    if (!this.toldWaiting) {
+      this.toldWaiting = true;
+      this.context.log.info("a local connection waits until the tunnel is up");
+    }
+  }
+
+  private connectWaiting(): void {
+    for (let socket = this.waiting.oldest(); socket !== undefined; socket = this.waiting.oldest()) {
+      if (!this.connectOne(socket)) return;
+      this.waiting.remove(socket);
+    }
+  }
+
+  /** @returns false while no stream can be opened. */
+  private connectOne(socket: Socket): boolean {
+    const { process, dial } = this;
+    if (process === undefined || dial === undefined) return false;
+    const stream = process.agent.openStream(monotonicNowMs(), dial);
+    if (stream === undefined) return false;
+    process.forwarder.attach(stream, socket);
+    return true;
+  }
+
+  private tellReset(code: number): void {
+    // A connection that was reset is everyday life; the others are about the service and want to be known.
+    if (code <= streamCode.connectionReset || code === this.toldCode) return;
+    this.toldCode = code;
+    this.context.output.trouble("stream-refused", `a connection was refused: ${describeStreamCode(code)}`);
+  }
+}
+
+/** @returns "host:port" of where it listens. @throws OperatingError */
+async function listenLocally(
+  listener: LocalListener,
+  place: ListenPlace | undefined,
+  service: string,
+  context: CommandContext,
+): Promise<string> {
+  if (place === undefined) {
+    const host = "127.0.0.1";
+    const port = parsePort(service);
+    if (port !== undefined) {
+      try {
+        return formatHostPort(host, await listener.listen(host, port));
+      } catch (error) {
+        const code = systemCode(error);
+        if (code !== "EADDRINUSE" && code !== "EACCES") throw listenError(error, { host, port }, "TCP");
+        const why = code === "EACCES" ? "may not be used by this user" : "is in use here";
+        context.output.note(`Port ${port} ${why}; taking one that is free. Choose another with --listen.`);
+      }
+    }
+    return formatHostPort(host, await listener.listen(host, 0));
+  }
+  try {
+    return formatHostPort(place.host, await listener.listen(place.host, place.port));
+  } catch (error) {
+    throw listenError(error, place, "TCP");
+  }
+}

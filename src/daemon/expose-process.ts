@@ -1,0 +1,116 @@
+// `tunnel expose`: makes one local service reachable for whoever holds its ticket, until the process is told to end.
+
+import { NAME_BYTES_MAX } from "../base/limits.ts";
+import { parsePeerId } from "../crypto/peer-id.ts";
+import { formatRendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { formatTicket } from "../crypto/ticket.ts";
+import { type ForwardTarget, formatForwardTarget, parseForwardTarget } from "../io/forward-target.ts";
+import { monotonicNowMs } from "../io/monotonic-clock.ts";
+import { AgentProcess } from "./agent-process.ts";
+import type { CommandContext } from "./command.ts";
+import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
+import { loadServiceSecret, renewServiceSecret } from "./service-secret.ts";
+import { makeStateDirectory, stateDirectoryPath } from "./state-directory.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** As the command line gives them. */
+export interface ExposeOptions {
+  readonly target: string;
+  readonly name?: string | undefined;
+  readonly allow: readonly string[];
+  readonly public: boolean;
+  readonly rendezvous: readonly string[];
+  readonly newTicket: boolean;
+}
+
+/** @returns when the process was asked to end. @throws UsageError, OperatingError */
+export async function runExpose(options: ExposeOptions, context: CommandContext): Promise<void> {
+  const target = parseTarget(options.target);
+  const name = parseName(options.name, target);
+  const allow = options.allow.map(parseAllowed);
+  const rendezvous = parseRendezvousOption(options.rendezvous, context.env);
+  if (rendezvous.length === 0) throw missingRendezvous();
+
+  const { output } = context;
+  const stateDirectory = stateDirectoryPath(context.env);
+  makeStateDirectory(stateDirectory);
+  // A name stands for the service wherever it is; without one the target itself is the service.
+  const service = options.name === undefined ? `target ${formatForwardTarget(target)}` : `name ${name}`;
+  const secret = (options.newTicket ? renewServiceSecret : loadServiceSecret)(stateDirectory, service);
+
+  let saidReady = false;
+  const process = await AgentProcess.open({
+    context,
+    rendezvous,
+    onEvent(_nowMs, event) {
+      if (event.type === "stream") process.forwarder.accept(event.stream, target);
+    },
+    onReady() {
+      if (saidReady) return;
+      saidReady = true;
+      const ticket = formatTicket({
+        peer: process.identity.publicKey,
+        secret,
+        rendezvous: process.rendezvous,
+        service: name,
+      });
+      output.event(
+        { event: "ready", peerId: process.peerId, ticket, target: formatForwardTarget(target) },
+        describeReady(options, target, name, ticket, process, context),
+      );
+    },
+  });
+  process.agent.expose(monotonicNowMs(), { name, secret, allow, public: options.public });
+  await process.run();
+}
+
+function parseTarget(text: string): ForwardTarget {
+  const target = parseForwardTarget(text);
+  if ("problem" in target) throw new UsageError(target.problem);
+  return target;
+}
+
+/** The name travels in the ticket, and tells the other side which port to offer when it is one. */
+function parseName(given: string | undefined, target: ForwardTarget): string {
+  if (given === undefined) return target.kind === "tcp" ? String(target.port) : "";
+  if (given.trim() === "" || Buffer.byteLength(given) > NAME_BYTES_MAX || /\p{Cc}/u.test(given)) {
+    throw new UsageError(`--name has to be a word of at most ${NAME_BYTES_MAX} bytes, without control characters`);
+  }
+  return given;
+}
+
+function parseAllowed(text: string): Uint8Array {
+  const publicKey = parsePeerId(text);
+  if (publicKey === undefined) {
+    throw new UsageError(
+      `--allow ${text} is no peer id; expected the 52 characters that "tunnel id" prints over there`,
+    );
+  }
+  return publicKey;
+}
+
+function describeReady(
+  options: ExposeOptions,
+  target: ForwardTarget,
+  name: string,
+  ticket: string,
+  process: AgentProcess,
+  { output }: CommandContext,
+): string {
+  const lines = [
+    `Exposing ${output.bold(formatForwardTarget(target))}. To reach it from another machine:`,
+    "",
+    `    tunnel connect ${ticket}`,
+    "",
+    "Whoever has this ticket can use the service. Ctrl-C ends it.",
+  ];
+  if (options.public || options.allow.length > 0) {
+    const meet = process.rendezvous.map((address) => ` --rendezvous ${formatRendezvousAddress(address)}`).join("");
+    const service = name === "" ? "" : ` --service ${JSON.stringify(name)}`;
+    const who = options.public
+      ? output.bold("PUBLIC: everybody who knows this machine's id can use it without a ticket:")
+      : "The peers that are allowed need no ticket:";
+    lines.push("", who, `    tunnel connect ${process.peerId}${service}${meet}`);
+  }
+  return lines.join("\n");
+}

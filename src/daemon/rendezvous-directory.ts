@@ -1,0 +1,136 @@
+// The rendezvous of one agent process: their names resolved, their keys known or pinned. It keeps the agent's list up to date,
+// and finds out why one does not answer.
+
+import type { SocketAddress } from "../base/address.ts";
+import { formatHostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { equalBytes } from "../crypto/secret.ts";
+import { probeIdentity } from "../io/identity-probe.ts";
+import { NameResolution } from "./name-resolution.ts";
+import type { RendezvousPins, RendezvousPlace } from "./rendezvous-pins.ts";
+import type { OperatingError } from "./usage-error.ts";
+
+/** One rendezvous as the agent takes it. */
+export interface ResolvedRendezvous {
+  readonly addresses: SocketAddress[];
+  readonly publicKey?: Uint8Array;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RendezvousDirectoryOptions {
+  readonly rendezvous: readonly RendezvousAddress[];
+  readonly pins: RendezvousPins;
+  readonly families: readonly (4 | 6)[];
+  nowMs(): number;
+  /** The list has changed. */
+  onChange(list: ResolvedRendezvous[]): void;
+  /** A name cannot be resolved; it is being tried again. */
+  onUnknownHost(message: string): void;
+  /** A rendezvous shows another key than the one that was pinned for it. It is not used. */
+  onKeyChanged(error: OperatingError): void;
+}
+
+interface Entry {
+  readonly place: RendezvousPlace;
+  readonly resolution: NameResolution;
+  /** From the address itself, or pinned. */
+  publicKey: Uint8Array | undefined;
+  readonly pinned: boolean;
+  addresses: readonly SocketAddress[];
+  probing: boolean;
+}
+
+export class RendezvousDirectory {
+  private readonly options: RendezvousDirectoryOptions;
+  private readonly entries = new Map<string, Entry>();
+
+  /** @throws OperatingError where a pin cannot be read. */
+  constructor(options: RendezvousDirectoryOptions) {
+    this.options = options;
+    for (const { host, port, publicKey } of options.rendezvous) this.add({ host, port }, publicKey);
+  }
+
+  private add(place: RendezvousPlace, publicKey: Uint8Array | undefined): void {
+    const key = formatHostAndPort(place);
+    const resolution = new NameResolution({
+      ...place,
+      families: this.options.families,
+      onAddresses: (addresses) => this.onAddresses(key, addresses),
+      onUnknown: this.options.onUnknownHost,
+    });
+    this.entries.set(key, {
+      place,
+      resolution,
+      publicKey: publicKey ?? this.options.pins.get(place),
+      pinned: publicKey === undefined,
+      addresses: [],
+      probing: false,
+    });
+  }
+
+  start(): void {
+    for (const { resolution } of this.entries.values()) resolution.start();
+  }
+
+  stop(): void {
+    for (const { resolution } of this.entries.values()) resolution.stop();
+  }
+
+  /** The network changed: names may stand for other addresses now. */
+  refresh(): void {
+    for (const { resolution } of this.entries.values()) resolution.refresh(this.options.nowMs());
+  }
+
+  /** The handshake with a rendezvous has proven its key: it is pinned where it was not known. @throws OperatingError */
+  onConnected(place: RendezvousPlace, publicKey: Uint8Array): void {
+    const entry = this.entries.get(formatHostAndPort(place));
+    if (entry === undefined || entry.publicKey !== undefined) return;
+    const holds = this.options.pins.pin(place, publicKey);
+    // Another process met another key here a moment ago, and that one is pinned.
+    if (!equalBytes(holds, publicKey)) this.options.onKeyChanged(this.options.pins.changed(place, holds, publicKey));
+    entry.publicKey = holds;
+    this.announce();
+  }
+
+  /** A rendezvous does not answer: it may have moved, or may be another one than before. */
+  async onSilent(place: RendezvousPlace): Promise<void> {
+    const entry = this.entries.get(formatHostAndPort(place));
+    if (entry === undefined || entry.probing) return;
+    entry.resolution.refresh(this.options.nowMs());
+    const expected = entry.publicKey;
+    if (!entry.pinned || expected === undefined) return;
+    entry.probing = true;
+    for (const address of entry.addresses) {
+      const shown = await probeIdentity(address);
+      if (shown === undefined) continue;
+      if (!equalBytes(shown, expected)) this.options.onKeyChanged(this.options.pins.changed(place, expected, shown));
+      break;
+    }
+    entry.probing = false;
+  }
+
+  /** @returns the rendezvous with all that is known of their keys: what a ticket names. */
+  addresses(): readonly RendezvousAddress[] {
+    return [...this.entries.values()].map(({ place, publicKey }) =>
+      publicKey === undefined ? place : { publicKey, ...place },
+    );
+  }
+
+  private onAddresses(key: string, addresses: readonly SocketAddress[]): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return;
+    entry.addresses = addresses;
+    this.announce();
+  }
+
+  private announce(): void {
+    const known = [...this.entries.values()].filter(({ addresses }) => addresses.length > 0);
+    this.options.onChange(
+      known.map(({ place, publicKey, addresses }) => ({
+        ...place,
+        addresses: [...addresses],
+        ...(publicKey === undefined ? {} : { publicKey }),
+      })),
+    );
+  }
+}

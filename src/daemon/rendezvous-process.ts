@@ -1,0 +1,79 @@
+// `tunnel rendezvous`: the public machine that introduces agents and relays for them, until the process is told to end.
+
+import { SHUTDOWN_LINGER_MS } from "../base/limits.ts";
+import { randomBytes } from "../base/random.ts";
+import { bestPacketCipher } from "../crypto/packet-cipher.ts";
+import { formatPeerId } from "../crypto/peer-id.ts";
+import { Driver } from "../io/driver.ts";
+import { formatHostPort } from "../io/forward-target.ts";
+import { resolveListenHost } from "../io/listen-host.ts";
+import { monotonicNowMs } from "../io/monotonic-clock.ts";
+import { systemRandom } from "../io/system-random.ts";
+import { openUdpSocket } from "../io/udp-socket.ts";
+import { RendezvousServer } from "../rendezvous/rendezvous-server.ts";
+import { type CommandContext, endByBug } from "./command.ts";
+import { loadIdentity } from "./identity-file.ts";
+import { listenError, parseListenOption } from "./listen-option.ts";
+import { onShutdownSignal } from "./shutdown-signals.ts";
+import { stateDirectoryPath } from "./state-directory.ts";
+
+/** As the command line gives them. */
+export interface RendezvousOptions {
+  readonly listen: string;
+}
+
+/** @returns when the process was asked to end. @throws UsageError, OperatingError */
+export async function runRendezvous(options: RendezvousOptions, context: CommandContext): Promise<void> {
+  const place = parseListenOption(options.listen, "0.0.0.0");
+  const identity = loadIdentity(stateDirectoryPath(context.env), "rendezvous");
+  const { log, output } = context;
+  const socket = await openSocket();
+  const server = new RendezvousServer({
+    identity,
+    instance: randomBytes(systemRandom, 8),
+    random: systemRandom,
+    cipher: bestPacketCipher(),
+    log,
+  });
+  const driver = new Driver({
+    machine: server,
+    socket,
+    onEvent() {},
+    onFault: (error) => endByBug(error, output.json),
+  });
+
+  driver.start();
+  const id = formatPeerId(identity.publicKey);
+  const listen = formatHostPort(socket.localHost, socket.localPort);
+  output.event({ event: "ready", listen, id }, describeReady(listen, id, context));
+  await new Promise<void>((resolve) => {
+    onShutdownSignal((signal) => {
+      log.info("shutting down", { signal });
+      resolve();
+    });
+  });
+  server.shutdown(monotonicNowMs());
+  driver.flush();
+  await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
+  driver.stop();
+  socket.close();
+
+  async function openSocket() {
+    try {
+      return await openUdpSocket({ ...place, host: await resolveListenHost(place.host), log });
+    } catch (error) {
+      throw listenError(error, place, "UDP");
+    }
+  }
+}
+
+function describeReady(listen: string, id: string, { output }: CommandContext): string {
+  const port = listen.slice(listen.lastIndexOf(":") + 1);
+  return [
+    `The rendezvous listens on ${output.bold(listen)} (UDP). Agents use it with:`,
+    "",
+    `    TUNNEL_RENDEZVOUS=${id}@<this machine's public address>:${port}`,
+    "",
+    "Ctrl-C ends it.",
+  ].join("\n");
+}

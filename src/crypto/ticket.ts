@@ -34,6 +34,9 @@ const PREFIX = "tunnel";
 const VERSION = 1;
 const CHECKSUM_BYTES = 4;
 const HAS_KEY = 1;
+/** A ticket without rendezvous and for the default service. */
+const TICKET_CHARACTERS_MIN =
+  PREFIX.length + Math.ceil(((1 + KEY_BYTES + SECRET_BYTES + 1 + 1 + CHECKSUM_BYTES) * 8) / 5);
 
 const MESSAGES: Readonly<Record<TicketFault, string>> = {
   "not-a-ticket": `This is not a ticket: one begins with "${PREFIX}", then letters and the digits 2 to 7. Copy the line that "tunnel expose" printed.`,
@@ -105,6 +108,13 @@ function readContent(reader: ByteReader): Ticket | undefined {
   return { peer, secret, rendezvous, service };
 }
 
+/** @returns the whole bytes in digits that encode none, because some are missing or the last is wrong; to be looked at, not believed. */
+function wholeBytesOf(digits: string): Uint8Array {
+  const padded = decodeBase32(digits.padEnd(Math.ceil(digits.length / 8) * 8, "a"));
+  assert(padded !== undefined, "eight digits are five bytes");
+  return padded.subarray(0, Math.floor((digits.length * 5) / 8));
+}
+
 /** Whether bytes with a wrong checksum end before their own length fields say. */
 function isCut(bytes: Uint8Array): boolean {
   const reader = new ByteReader(bytes, 1);
@@ -128,15 +138,13 @@ export function parseTicket(text: string): TicketResult {
   if (text.length > TICKET_CHARACTERS_MAX) return fault("not-a-ticket");
   const word = text.replaceAll(/[\s\u200b\ufeff]/g, "");
   if (!/^tunnel[a-z2-7]*$/i.test(word)) {
-    // A foreign character behind the right prefix is a slip of the hand, anything else is another thing.
-    return fault(/^tunnel[a-z2-7]{40}/i.test(word) ? "mistyped" : "not-a-ticket");
+    // As long as a ticket and beginning like one: a foreign character slipped in. Anything else is another thing.
+    const slip = word.length >= TICKET_CHARACTERS_MIN && word.toLowerCase().startsWith(PREFIX);
+    return fault(slip ? "mistyped" : "not-a-ticket");
   }
   const digits = word.slice(PREFIX.length);
   const bytes = decodeBase32(digits);
-  if (bytes === undefined) {
-    // No whole number of bytes takes this many characters; where one does, the last character is wrong.
-    return fault([1, 3, 6].includes(digits.length % 8) ? "cut" : "mistyped");
-  }
+  if (bytes === undefined) return fault(isCut(wholeBytesOf(digits)) ? "cut" : "mistyped");
   const content = bytes.subarray(0, Math.max(0, bytes.length - CHECKSUM_BYTES));
   if (content.length === 0) return fault("cut");
   // Every version ends in this checksum, so that a newer one is told from a mistyped one.

@@ -1,11 +1,11 @@
 // tunnel rendezvous
 
 import type { CommandModule, InferredOptionTypes } from "yargs";
-import { jsonOption, logLevelOption, single } from "./shared-option.ts";
+import { jsonOption, logLevelOption, singleWithDefault } from "./shared-option.ts";
 
 const options = {
   listen: {
-    ...single,
+    ...singleWithDefault,
     default: "0.0.0.0:4700",
     describe: "[host:]port to listen on, over UDP; [::]:4700 takes IPv6 as well",
   },

@@ -1,11 +1,17 @@
 // Options that several commands have.
 
+type Given = string | string[];
+const last = (value: Given): string => (Array.isArray(value) ? (value.at(-1) as string) : value);
+
 /** An option with one value; of several given, the last one holds. */
 export const single = {
   type: "string",
   requiresArg: true,
-  coerce: (value: string | string[] | undefined) => (Array.isArray(value) ? value.at(-1) : value),
+  coerce: (value: Given | undefined) => (value === undefined ? undefined : last(value)),
 } as const;
+
+/** The same where there is always a value, because there is a default. */
+export const singleWithDefault = { type: "string", requiresArg: true, coerce: last } as const;
 
 export const jsonOption = { type: "boolean", default: false, describe: "Print one JSON object a line" } as const;
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ProbeMachine } from "./echo-machine.ts";
 import { forSeeds, replayCommand, runSeed, type Scenario } from "./for-seeds.ts";
+import { ProbeMachine } from "./probe-machine.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 function exchange(scenario: Scenario): void {

@@ -21,11 +21,11 @@ export class Scenario {
   }
 
   /** A world of this run's seed, whose trace is printed if the run fails. */
-  world(options: Partial<WorldOptions> = {}): World {
+  readonly world = (options: Partial<WorldOptions> = {}): World => {
     const world = new World({ seed: this.seed, ...options });
     this.worlds.push(world);
     return world;
-  }
+  };
 }
 
 /** @returns a command for a POSIX shell that runs one seed of one test. */

@@ -6,8 +6,9 @@ import type { SocketAddress } from "../../src/base/address.ts";
 import { assert } from "../../src/base/assert.ts";
 import type { Machine } from "../../src/base/machine.ts";
 import type { LinkSettings, PacketSink } from "./link.ts";
-import { MachineTimer } from "./machine-timer.ts";
-import { Attachment, type Network } from "./network.ts";
+import { MachineTimer, ROUNDING_MS } from "./machine-timer.ts";
+import type { Attachment, Network } from "./network.ts";
+import { NetworkInterfaces } from "./network-interfaces.ts";
 import type { Packet } from "./packet.ts";
 import type { Place } from "./place.ts";
 import { ReceiveBuffer } from "./receive-buffer.ts";
@@ -18,11 +19,6 @@ import type { World } from "./world.ts";
 const BATCHES_MAX = 20_000;
 /** Rounds of draining and pumping events after one input. */
 const ROUNDS_MAX = 10_000;
-
-interface Interface {
-  readonly attachment: Attachment;
-  readonly source: Place;
-}
 
 export interface SleepOptions {
   /** Packets that arrive are lost with the network card asleep, or wait in the socket's buffer; lost unless told. */
@@ -46,7 +42,7 @@ export class Host implements PacketSink {
   datagramsReceived = 0;
   bytesReceived = 0;
   private udpPort: number;
-  private readonly interfaces: Interface[] = [];
+  private readonly interfaces: NetworkInterfaces;
   private readonly buffer: ReceiveBuffer;
   private readonly timer: MachineTimer;
   private sleep: SleepOptions | undefined;
@@ -62,6 +58,7 @@ export class Host implements PacketSink {
     this.index = index;
     this.udpPort = port;
     this.clockOffsetMs = clockOffsetMs;
+    this.interfaces = new NetworkInterfaces(this, world.book);
     this.buffer = new ReceiveBuffer(world, this);
     this.timer = new MachineTimer(world, this);
   }
@@ -69,6 +66,7 @@ export class Host implements PacketSink {
   /** The host's own monotonic clock, which is what its machine is told. */
   get nowMs(): number {
     const nowMs = (this.sleep?.clockStops === true ? this.sleepsSinceMs : this.world.nowMs) + this.clockOffsetMs;
+    assert(nowMs > this.lastMs - ROUNDING_MS, `${this.name}: time goes back from ${this.lastMs} to ${nowMs} ms`);
     return Math.max(nowMs, this.lastMs);
   }
 
@@ -78,14 +76,12 @@ export class Host implements PacketSink {
 
   /** The socket's address on each interface, the first interface first. */
   get addresses(): SocketAddress[] {
-    return this.interfaces.map((foot) => foot.source.address);
+    return this.interfaces.all.map(({ source }) => source.address);
   }
 
-  /** @throws where the host is in no network. */
+  /** The socket's address on the first interface. */
   get address(): SocketAddress {
-    const first = this.interfaces[0];
-    assert(first !== undefined, `${this.name} is in no network`);
-    return first.source.address;
+    return this.interfaces.first.source.address;
   }
 
   get isAsleep(): boolean {
@@ -94,9 +90,7 @@ export class Host implements PacketSink {
 
   /** The links of the first interface, whose settings a test may change. */
   get attachment(): Attachment {
-    const first = this.interfaces[0];
-    assert(first !== undefined, `${this.name} is in no network`);
-    return first.attachment;
+    return this.interfaces.first.attachment;
   }
 
   // ---- The machine ---------------------------------------------------------------------------------------
@@ -136,12 +130,10 @@ export class Host implements PacketSink {
     this.timer.arm(this.machine, nowMs);
   }
 
-  /** @returns the host's clock, having checked that it does not go back. */
+  /** @returns the host's clock, which from now on must not show an earlier time. */
   tick(): number {
-    const nowMs = this.nowMs;
-    assert(nowMs >= this.lastMs, `${this.name}: time goes back from ${this.lastMs} to ${nowMs} ms`);
-    this.lastMs = nowMs;
-    return nowMs;
+    this.lastMs = this.nowMs;
+    return this.lastMs;
   }
 
   /** The timer is due at `dueMs`, which rounding may put a hair behind the clock. */
@@ -196,8 +188,9 @@ export class Host implements PacketSink {
   }
 
   private send(destination: Place, bytes: Uint8Array, start: number, end: number): void {
-    const foot = this.interfaceFor(destination);
+    const foot = this.interfaces.towards(destination);
     this.datagramsSent++;
+    this.world.lastSendMs = this.world.nowMs;
     this.bytesSent += end - start;
     // Without a network, sending fails at once, and the driver goes on as if the packet were lost.
     if (foot === undefined) return;
@@ -207,55 +200,34 @@ export class Host implements PacketSink {
     foot.attachment.up.receive(packet);
   }
 
-  private interfaceFor(destination: Place): Interface | undefined {
-    let best: Interface | undefined;
-    for (const foot of this.interfaces) {
-      if (foot.source.address.family !== destination.address.family) continue;
-      if (foot.attachment.network.attachmentOf(destination.ipId) !== undefined) return foot;
-      best ??= foot;
-    }
-    return best;
-  }
-
   // ---- Networks ----------------------------------------------------------------------------------------------
 
   /** Joins a network. The first interface of a family is where packets to elsewhere leave. */
   join(network: Network, ip: string, up: Partial<LinkSettings> = {}, down: Partial<LinkSettings> = {}): Attachment {
-    const label = this.interfaces.length === 0 ? this.name : `${this.name}/${ip}`;
-    const attachment = new Attachment(network, label, this, up, down);
-    const source = this.world.book.place(ip, this.udpPort);
-    this.interfaces.push({ attachment, source });
-    network.assign(source.ipId, attachment);
-    return attachment;
+    return this.interfaces.join(network, ip, up, down);
   }
 
   /** Leaves every network; packets on their way to the old addresses are lost. */
   leave(): void {
-    for (const foot of this.interfaces.splice(0)) foot.attachment.network.withdraw(foot.source.ipId, foot.attachment);
+    this.interfaces.leave();
   }
 
   /** Leaves every network for another one. The machine is not told: that is its driver's, here the test's, business. */
   move(network: Network, ip: string, up: Partial<LinkSettings> = {}, down: Partial<LinkSettings> = {}): void {
-    this.leave();
-    this.join(network, ip, up, down);
+    this.interfaces.leave();
+    this.interfaces.join(network, ip, up, down);
   }
 
   /** Gets another address in the network of the first interface; the links stay. */
   changeAddress(ip: string): void {
-    const { attachment, source } = this.interfaces[0] as Interface;
-    attachment.network.withdraw(source.ipId, attachment);
-    const next = this.world.book.place(ip, this.udpPort);
-    this.interfaces[0] = { attachment, source: next };
-    attachment.network.assign(next.ipId, attachment);
+    this.interfaces.changeAddress(ip);
   }
 
   /** Gives up the socket's port for another one, on every interface. */
   changePort(port: number): void {
     this.udpPort = port;
     this.buffer.clear();
-    for (const [i, { attachment, source }] of this.interfaces.entries()) {
-      this.interfaces[i] = { attachment, source: this.world.book.place(source.address.host, port) };
-    }
+    this.interfaces.changePort(port);
   }
 
   // ---- Sleep ---------------------------------------------------------------------------------------------------

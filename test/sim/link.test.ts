@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ProbeMachine } from "./echo-machine.ts";
+import { DATAGRAM_BYTES_MIN } from "../../src/base/limits.ts";
+import { forSeeds } from "./for-seeds.ts";
 import type { Host } from "./host.ts";
 import type { LinkSettings } from "./link.ts";
+import { fairLink, roughLink } from "./link-weather.ts";
+import { ProbeMachine } from "./probe-machine.ts";
 import { World } from "./world.ts";
 
 interface Pair {
@@ -184,4 +187,18 @@ test("no packet is ever lost from the books", () => {
   const { up } = p.a.attachment;
   assert.equal(up.offered, 500);
   assert.equal(up.delivered, p.receiver.received.length);
+});
+
+forSeeds(100, "every drawn link lets datagrams of the least size pass, some of the time", ({ random, world }) => {
+  for (const link of [fairLink(random), roughLink(random)]) {
+    const sim = world();
+    const a = sim.addHost("A", { ip: "198.51.100.1", up: link });
+    const b = sim.addHost("B", { ip: "198.51.100.2" });
+    const [sender, receiver] = [new ProbeMachine(), new ProbeMachine()];
+    a.run(sender);
+    b.run(receiver);
+    for (let i = 0; i < 20; i++) sim.at(i * 10, () => sender.send(b.address, new Uint8Array(DATAGRAM_BYTES_MIN)));
+    sim.runFor(1_000);
+    assert.ok(receiver.received.length >= 5, `${receiver.received.length} of 20 over ${JSON.stringify(link)}`);
+  }
 });

@@ -9,8 +9,8 @@ import { SimulationError } from "./simulation-error.ts";
 import type { ClockTarget } from "./virtual-clock.ts";
 import type { World } from "./world.ts";
 
-/** Differences of clocks are rounded: a timer this little early is on time. */
-const ROUNDING_MS = 1e-6;
+/** Sums of clocks are rounded, by this at the most where they show less than a hundred years: a timer this early is on time. */
+export const ROUNDING_MS = 1e-3;
 /** How far ahead an early wake-up is drawn where the machine waits for nothing. */
 const IDLE_WAKE_UP_MS = 1_000;
 

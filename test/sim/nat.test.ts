@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SocketAddress } from "../../src/base/address.ts";
-import { ProbeMachine } from "./echo-machine.ts";
 import type { Host } from "./host.ts";
 import type { NatBehaviour } from "./nat.ts";
+import { ProbeMachine } from "./probe-machine.ts";
 import type { Router } from "./router.ts";
-import { type RouterKind, World } from "./world.ts";
+import type { RouterKind } from "./router-kind.ts";
+import { World } from "./world.ts";
 
 const BEHAVIOURS: readonly NatBehaviour[] = ["endpoint-independent", "address-dependent", "address-and-port-dependent"];
 const ROUTER_IP = "198.51.100.7";

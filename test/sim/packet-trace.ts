@@ -108,9 +108,12 @@ export class PacketTrace {
     this.mix(packet.source.id);
     this.mix(packet.destination.id);
     const length = packet.lengthBytes;
-    const front = Math.min(HASHED_BYTES, length);
-    for (let i = 0; i < front; i++) this.mix(packet.byteAt(i));
-    for (let i = Math.max(front, length - HASHED_BYTES); i < length; i++) this.mix(packet.byteAt(i));
+    if (length >= 2 * HASHED_BYTES) {
+      for (let i = 0; i < HASHED_BYTES; i += 4) this.mix(packet.wordAt(i));
+      for (let i = length - HASHED_BYTES; i < length; i += 4) this.mix(packet.wordAt(i));
+    } else {
+      for (let i = 0; i < length; i++) this.mix(packet.byteAt(i));
+    }
   }
 
   private mix(word: number): void {

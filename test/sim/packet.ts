@@ -44,6 +44,16 @@ export class Packet {
     return this.buffer[PAYLOAD_OFFSET + index] as number;
   }
 
+  /** Four bytes of the payload from `index` on, as a signed 32-bit integer. */
+  wordAt(index: number): number {
+    return (
+      (this.byteAt(index) << 24) |
+      (this.byteAt(index + 1) << 16) |
+      (this.byteAt(index + 2) << 8) |
+      this.byteAt(index + 3)
+    );
+  }
+
   setPayload(bytes: Uint8Array, start: number, end: number): void {
     this.lengthBytes = end - start;
     if (this.buffer.length < PAYLOAD_OFFSET + this.lengthBytes) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SocketAddress } from "../../src/base/address.ts";
-import { ProbeMachine } from "./echo-machine.ts";
+import { ProbeMachine } from "./probe-machine.ts";
 import { type NatKind, natKinds, Site, twoNats } from "./topology.ts";
 import { World } from "./world.ts";
 

@@ -12,7 +12,8 @@ import type { Host } from "./host.ts";
 import type { LinkSettings } from "./link.ts";
 import type { Network } from "./network.ts";
 import type { Router } from "./router.ts";
-import type { RouterKind, World } from "./world.ts";
+import type { RouterKind } from "./router-kind.ts";
+import type { World } from "./world.ts";
 
 /** The carrier's NAT maps independently of endpoints, as RFC 6888 demands, but cannot preserve ports for its many customers. */
 const CARRIER: RouterKind = { kind: "nat", ports: "random", hairpin: true, flowsMax: 65_536 };

@@ -10,20 +10,17 @@
 
 import { assert } from "../../src/base/assert.ts";
 import { Transmit } from "../../src/base/transmit.ts";
-import { ConntrackNat, type ConntrackSettings } from "./conntrack-nat.ts";
 import { Firewall } from "./firewall.ts";
 import { Host } from "./host.ts";
 import type { LinkSettings } from "./link.ts";
-import { Nat, type NatSettings } from "./nat.ts";
 import { Network } from "./network.ts";
 import { type Packet, PacketPool } from "./packet.ts";
 import { PacketTrace } from "./packet-trace.ts";
 import { AddressBook } from "./place.ts";
 import { Router } from "./router.ts";
+import { createTranslator, type RouterKind } from "./router-kind.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { SimulationError } from "./simulation-error.ts";
-import { StatefulFirewall, type StatefulFirewallSettings } from "./stateful-firewall.ts";
-import { type Translator, UdpBlock } from "./translator.ts";
 import { type ClockTarget, VirtualClock } from "./virtual-clock.ts";
 
 export interface WorldOptions {
@@ -71,13 +68,6 @@ export interface HostOptions {
   readonly clockOffsetMs?: number;
 }
 
-/** What a router does: a NAT, Linux's kind of NAT, filtering without translation, or no UDP at all. */
-export type RouterKind =
-  | ({ readonly kind: "nat" } & Partial<NatSettings>)
-  | ({ readonly kind: "conntrack" } & Partial<ConntrackSettings>)
-  | ({ readonly kind: "firewall" } & Partial<StatefulFirewallSettings>)
-  | { readonly kind: "udp-blocked" };
-
 export interface RouterOptions {
   /** Its address in the outer network. */
   readonly ip: string;
@@ -123,6 +113,8 @@ export class World {
   readonly hosts: Host[] = [];
   /** Packets dropped so far, by reason. */
   readonly drops = new Map<string, number>();
+  /** When a host last sent a datagram. */
+  lastSendMs: number;
   private hostDepth = 0;
 
   constructor(options: Partial<WorldOptions> = {}) {
@@ -131,6 +123,7 @@ export class World {
     this.clock = new VirtualClock(this.options.startMs, this.options.eventsPerMsMax);
     this.trace = new PacketTrace(this.options.traceRecords);
     this.internet = new Network(this, "internet");
+    this.lastSendMs = this.options.startMs;
   }
 
   get nowMs(): number {
@@ -152,7 +145,8 @@ export class World {
 
   addRouter(name: string, options: RouterOptions): Router {
     const { link, up, down } = options;
-    const translator = this.translator(name, options.ip, options.router);
+    const random = this.random.fork(`router ${name}`);
+    const translator = createTranslator(options.router, this.book, random, options.ip);
     const outer = options.outer ?? this.internet;
     return new Router(
       this,
@@ -196,15 +190,30 @@ export class World {
     const endMs = startMs + limitMs;
     this.drainAll();
     while (!predicate()) {
-      if (this.clock.nextMs > endMs) {
-        this.clock.advanceTo(endMs);
-        throw new SimulationError(
-          `not within ${limitMs} ms: ${predicate}\n${this.report()}\nlatest packets:\n${this.trace.format(20)}`,
-        );
-      }
+      if (this.clock.nextMs > endMs) this.giveUp(endMs, `not within ${limitMs} ms: ${predicate}`);
       this.clock.step();
     }
     return this.nowMs - startMs;
+  }
+
+  /**
+   * Lets time pass until no host has sent anything for `quietMs`.
+   * @returns how much virtual time that took, `quietMs` included.
+   * @throws SimulationError when that is not before `limitMs`.
+   */
+  runUntilQuiet(quietMs: number, limitMs: number): number {
+    const startMs = this.nowMs;
+    const endMs = startMs + limitMs;
+    this.drainAll();
+    let quietAtMs = Math.max(startMs, this.lastSendMs) + quietMs;
+    while (this.clock.nextMs <= quietAtMs) {
+      if (this.clock.nextMs > endMs) this.giveUp(endMs, `not quiet within ${limitMs} ms`);
+      this.clock.step();
+      quietAtMs = Math.max(startMs, this.lastSendMs) + quietMs;
+    }
+    if (quietAtMs > endMs) this.giveUp(endMs, `not quiet within ${limitMs} ms`);
+    this.clock.advanceTo(quietAtMs);
+    return quietAtMs - startMs;
   }
 
   /** Drains every machine: for a test that called methods of machines itself. */
@@ -222,6 +231,11 @@ export class World {
     const drops = [...this.drops].map(([reason, count]) => `${reason} ${count}`).join(", ");
     const head = `at ${this.nowMs} ms, ${this.packets.inFlight} packets in flight, dropped: ${drops || "none"}`;
     return [head, ...hosts].join("\n");
+  }
+
+  private giveUp(atMs: number, what: string): never {
+    this.clock.advanceTo(atMs);
+    throw new SimulationError(`${what}\n${this.report()}\nlatest packets:\n${this.trace.format(20)}`);
   }
 
   // ---- For the parts of the world ----------------------------------------------------------------------------
@@ -245,19 +259,5 @@ export class World {
   leaveHost(): void {
     assert(this.hostDepth > 0, "no host is at work");
     this.hostDepth--;
-  }
-
-  private translator(name: string, ip: string, router: RouterKind): Translator {
-    const random = this.random.fork(`router ${name}`);
-    switch (router.kind) {
-      case "nat":
-        return new Nat(this.book, random, ip, router);
-      case "conntrack":
-        return new ConntrackNat(this.book, random, ip, router);
-      case "firewall":
-        return new StatefulFirewall(router);
-      case "udp-blocked":
-        return new UdpBlock();
-    }
   }
 }

@@ -1,4 +1,4 @@
-// The smallest machines that can try a world out: one answers what it gets, one sends what the test tells it and remembers what came.
+// The smallest machine that can try a world out: it sends what the test tells it, remembers what came, and echoes it if asked to.
 
 import type { SocketAddress } from "../../src/base/address.ts";
 import type { Machine } from "../../src/base/machine.ts";
@@ -17,10 +17,10 @@ interface Batch {
   readonly segmentBytes: number;
 }
 
-/** Sends on demand and remembers what it received. */
+/** Sends on demand, by batches, and wakes up when told. */
 export class ProbeMachine implements Machine {
   readonly received: Received[] = [];
-  /** Where the answers go when it echoes. */
+  /** Whether it sends everything back to where it came from. */
   readonly echoes: boolean;
   /** When it was woken. */
   readonly wokenAtMs: number[] = [];

@@ -229,6 +229,8 @@ export const AGENT_IDLE_TIMEOUT_MS = 60_000;
 export const AGENT_WINDOW_BYTES = 128 * 1024;
 /** An agent that has opened no stream by then does not want to talk. */
 export const AGENT_SILENT_MS = 30_000;
+/** How long an agent whose connection was replaced keeps what it has until the new one is confirmed. */
+export const AGENT_HANDOVER_MS = 5_000;
 
 /** Selectors of each agent that there is always memory for; further ones, up to REGISTER_SELECTORS_MAX, share a pool. */
 export const REGISTER_SELECTORS_GUARANTEED = 32;
@@ -280,8 +282,6 @@ export const RELAY_PACKET_OVERHEAD_BYTES = 28;
 export const RELAY_QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 /** What waits of one agent. */
 export const RELAY_QUEUE_PARTY_BYTES_MAX = 1024 * 1024;
-/** What the smallest batch counts for in these bounds: the objects that hold it. */
-export const RELAY_RUN_CHARGE_BYTES_MIN = 512;
 /** Bytes that an agent sends before the next one's turn. */
 export const RELAY_TURN_BYTES = 16 * 1024;
 /** Packets a second and host with a channel that nobody knows which are looked into: one is enough for an agent to hear of it. */
@@ -312,8 +312,6 @@ export const RENDEZVOUS_PATIENCE_MS = 60_000;
 export const RENDEZVOUS_PAUSE_LATE_MAX_MS = 15_000;
 /** A session that has not answered for this long is lost; a single lost packet is not worth a new handshake. */
 export const RENDEZVOUS_STALL_MS = 1_500;
-/** A session that a newer one has taken the place of is closed after this long, when the rendezvous has long dropped it. */
-export const RENDEZVOUS_HANDOVER_MS = 3_000;
 /** REGISTER is sent this often at most. */
 export const RENDEZVOUS_REGISTER_INTERVAL_MS = 1_000;
 /** An OPEN that was not answered by then has failed. */
@@ -324,3 +322,37 @@ export const RENDEZVOUS_OPENS_MAX = 1_024;
 export const IDENTITY_RETRY_MS = 300;
 /** … up to this. */
 export const IDENTITY_RETRY_MAX_MS = 2_000;
+
+// ---- Ours: traversal ----------------------------------------------------------------------------------------------
+
+/** iroh's figures: nine rounds, the first interval about 33 ms, doubling up to 2 s. */
+export const PUNCH_ROUNDS = 9;
+export const PUNCH_FIRST_INTERVAL_MS = 33;
+export const PUNCH_INTERVAL_MAX_MS = 2_000;
+/** Probes of one round leave in groups of this size a millisecond apart: home routers choke on bursts. */
+export const PUNCH_PROBES_PER_STEP = 4;
+/** After a fruitless series: longer than the 30 s for which Linux keeps an unanswered mapping; doubling … */
+export const PUNCH_REST_MS = 60_000;
+/** … up to this. */
+export const PUNCH_REST_MAX_MS = 15 * 60_000;
+/** A direct path that worked and failed is asked again this soon: both NATs were right once. Doubling … */
+export const PATH_RETRY_MS = 1_000;
+/** … up to this, while the relay serves. */
+export const PATH_RETRY_MAX_MS = 30_000;
+/** Addresses that others have seen us at, remembered. */
+export const OBSERVED_ADDRESSES_MAX = 4;
+
+// ---- Ours: dialling -------------------------------------------------------------------------------------------------
+
+/** An introduction that failed is asked for again after this long, doubling, jittered … */
+export const DIAL_RETRY_MS = 1_000;
+/** … up to this; the rendezvous tells at once when the peer comes. */
+export const DIAL_RETRY_MAX_MS = 15_000;
+/** A handshake without an answer for this long is begun anew. */
+export const DIAL_ANSWER_MS = 8_000;
+/** A stalled connection asks for a new relay channel this often. */
+export const RESUME_RETRY_MS = 3_000;
+/** Streams of one peer that have not brought their preamble yet. */
+export const PREAMBLE_WAIT_MAX = 4096;
+/** Routes of relayed packets that are remembered for the next packet. */
+export const RELAY_ROUTES_MAX = 1024;

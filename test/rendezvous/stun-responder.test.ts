@@ -1,0 +1,129 @@
+// STUN at the rendezvous, and answers to strangers in general.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseSocketAddress, socketAddress } from "../../src/base/address.ts";
+import { ANSWERS_PER_HOST_BURST, ANSWERS_WAITING_MAX } from "../../src/base/limits.ts";
+import { Transmit } from "../../src/base/transmit.ts";
+import { AnswerQueue } from "../../src/rendezvous/answer-queue.ts";
+import { StunResponder } from "../../src/rendezvous/stun-responder.ts";
+import { decodeStun, encodeStun, type StunMessage } from "../../src/wire/stun.ts";
+import { SeededRandom } from "../sim/seeded-random.ts";
+
+const client = socketAddress("198.51.100.9", 40_000)!;
+const transactionId = Uint8Array.from({ length: 12 }, (_, i) => i + 1);
+const sockets = ["192.0.2.1:3478", "192.0.2.1:3479", "192.0.2.2:3478", "192.0.2.2:3479"].map(
+  (text) => parseSocketAddress(text)!,
+);
+
+function request(fields: Partial<StunMessage> = {}): Uint8Array {
+  return encodeStun({ class: "request", transactionId, fingerprint: false, ...fields });
+}
+
+test("a binding request is answered with the address that it came from", () => {
+  const answer = new StunResponder([]).respond(client, request(), 0);
+  assert.equal(answer?.to, client);
+  assert.equal(answer?.socket, 0);
+  const message = decodeStun(answer!.bytes)!;
+  assert.equal(message.class, "success");
+  assert.deepEqual(message.transactionId, transactionId);
+  assert.deepEqual(message.xorMappedAddress, client);
+  assert.equal(message.otherAddress, undefined);
+  assert.equal(message.fingerprint, false);
+});
+
+test("a request with a fingerprint is answered with one", () => {
+  const answer = new StunResponder([]).respond(client, request({ fingerprint: true }), 0);
+  assert.equal(decodeStun(answer!.bytes)?.fingerprint, true);
+});
+
+test("an indication, an answer and noise are not answered", () => {
+  const responder = new StunResponder([]);
+  assert.equal(responder.respond(client, request({ class: "indication" }), 0), undefined);
+  assert.equal(responder.respond(client, request({ class: "success" }), 0), undefined);
+  assert.equal(responder.respond(client, new Uint8Array(20), 0), undefined);
+});
+
+test("an attribute that has to be understood and is not is refused by name", () => {
+  const bytes = new Uint8Array(28);
+  bytes.set(request());
+  bytes[3] = 8;
+  bytes.set([0x7f, 0x01, 0, 4, 1, 2, 3, 4], 20);
+  const message = decodeStun(new StunResponder([]).respond(client, bytes, 0)!.bytes)!;
+  assert.equal(message.class, "error");
+  assert.equal(message.errorCode?.code, 420);
+  assert.deepEqual(message.unknownAttributes, [0x7f01]);
+});
+
+test("a change of address or port is answered from the socket that differs in just that", () => {
+  const responder = new StunResponder(sockets);
+  const from = (changeAddress: boolean, changePort: boolean, socket: number) =>
+    responder.respond(client, request({ changeRequest: { changeAddress, changePort } }), socket)?.socket;
+  assert.equal(from(false, false, 0), 0);
+  assert.equal(from(false, true, 0), 1);
+  assert.equal(from(true, false, 0), 2);
+  assert.equal(from(true, true, 0), 3);
+  assert.equal(from(true, true, 1), 2);
+});
+
+test("an answer names the socket that it comes from, and the one that differs in both", () => {
+  const answer = new StunResponder(sockets).respond(
+    client,
+    request({ changeRequest: { changeAddress: false, changePort: true } }),
+    0,
+  );
+  const message = decodeStun(answer!.bytes)!;
+  assert.deepEqual(message.responseOrigin, sockets[1]);
+  assert.deepEqual(message.otherAddress, sockets[3]);
+});
+
+test("a server without a second address refuses to change it, and says so", () => {
+  const responder = new StunResponder(sockets.slice(0, 2));
+  const answer = responder.respond(client, request({ changeRequest: { changeAddress: true, changePort: false } }), 0);
+  assert.equal(decodeStun(answer!.bytes)?.errorCode?.code, 420);
+  const plain = decodeStun(responder.respond(client, request(), 0)!.bytes);
+  assert.deepEqual(plain?.otherAddress, sockets[1]);
+});
+
+test("an answer goes to the port that was asked for, at the host that asked", () => {
+  const answer = new StunResponder(sockets).respond(client, request({ responsePort: 777 }), 0);
+  assert.deepEqual(answer?.to, { ...client, port: 777 });
+  assert.deepEqual(decodeStun(answer!.bytes)?.xorMappedAddress, client);
+});
+
+test("padding is answered with as much, and never sent to another port", () => {
+  const responder = new StunResponder(sockets);
+  const padded = request({ paddingBytes: 1000 });
+  const answer = responder.respond(client, padded, 0);
+  assert.equal(decodeStun(answer!.bytes)?.paddingBytes, 1000);
+  const both = responder.respond(client, request({ paddingBytes: 1000, responsePort: 777 }), 0);
+  assert.equal(both?.to, client);
+  assert.equal(decodeStun(both!.bytes)?.errorCode?.code, 400);
+});
+
+test("a host that asks too often gets no more answers, and the queue of answers is bounded", () => {
+  const queue = new AnswerQueue(new SeededRandom(1));
+  let admitted = 0;
+  for (let i = 0; i < 1000; i++) if (queue.admits(0, client)) admitted++;
+  assert.equal(admitted, ANSWERS_PER_HOST_BURST);
+  admitted = 0;
+  for (let i = 0; i < ANSWERS_WAITING_MAX * 2; i++) {
+    const from = socketAddress(`10.1.${i >> 8}.${i & 255}`, 1000)!;
+    if (!queue.admits(0, from)) continue;
+    queue.push(0, from, new Uint8Array(1));
+    admitted++;
+  }
+  assert.ok(admitted <= ANSWERS_WAITING_MAX);
+});
+
+test("an answer leaves from its own socket alone", () => {
+  const queue = new AnswerQueue(new SeededRandom(1));
+  queue.push(1, client, Uint8Array.of(1));
+  queue.push(0, client, Uint8Array.of(2));
+  const out = new Transmit();
+  assert.equal(queue.pollTransmit(0, out), true);
+  assert.deepEqual(out.buffer.slice(0, out.lengthBytes), Uint8Array.of(2));
+  assert.equal(queue.pollTransmit(0, out), false);
+  assert.equal(queue.pollTransmit(1, out), true);
+  assert.equal(out.route?.remote, client);
+});

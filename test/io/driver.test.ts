@@ -1,0 +1,172 @@
+// The loop around a machine: what is put in is drained, timers fire, and a fault is loud.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { SocketAddress } from "../../src/base/address.ts";
+import { RouteTable } from "../../src/base/route.ts";
+import { Transmit } from "../../src/base/transmit.ts";
+import type { DatagramHandlers, DatagramSocket } from "../../src/io/datagram-socket.ts";
+import { Driver, type EventfulMachine } from "../../src/io/driver.ts";
+
+const from: SocketAddress = { family: 4, host: "192.0.2.1", port: 4000 };
+const route = new RouteTable().direct(from);
+
+/** Answers every datagram with one of its own at the next drain, and can be made to fail. */
+class CountingMachine implements EventfulMachine<string> {
+  readonly calls: string[] = [];
+  readonly events: string[] = [];
+  unsent = 0;
+  timeoutMs = Number.POSITIVE_INFINITY;
+  fails = false;
+
+  handleDatagram(): void {
+    this.calls.push("datagram");
+    if (this.fails) throw new Error("a fault");
+    this.unsent++;
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs < this.timeoutMs) return;
+    this.calls.push("timeout");
+    this.timeoutMs = Number.POSITIVE_INFINITY;
+  }
+
+  pollTimeout(): number {
+    return this.timeoutMs;
+  }
+
+  pollTransmit(_nowMs: number, out: Transmit): boolean {
+    if (this.unsent === 0) return false;
+    this.unsent--;
+    this.calls.push("transmit");
+    out.single(route, Uint8Array.of(1));
+    return true;
+  }
+
+  pollEvent(): string | undefined {
+    return this.events.shift();
+  }
+}
+
+class MemorySocket implements DatagramSocket {
+  readonly localPort = 1;
+  readonly localHost = "0.0.0.0";
+  readonly families = [4] as const;
+  readonly counters = { sentDatagrams: 0, receivedDatagrams: 0, sendErrors: 0, receiveErrors: 0 };
+  readonly transmit = new Transmit();
+  handlers: DatagramHandlers | undefined;
+  ready = true;
+
+  send(): void {
+    this.counters.sentDatagrams++;
+  }
+
+  start(handlers: DatagramHandlers): void {
+    this.handlers = handlers;
+  }
+
+  close(): void {}
+}
+
+function start(onEvent: (event: string, machine: CountingMachine) => void = () => {}) {
+  const machine = new CountingMachine();
+  const socket = new MemorySocket();
+  const faults: unknown[] = [];
+  const driver = new Driver<string>({
+    machine,
+    socket,
+    onEvent: (_nowMs, event) => onEvent(event, machine),
+    onFault: (error) => faults.push(error),
+  });
+  driver.start();
+  return { machine, socket, driver, faults };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+test("datagrams of one turn are all put in before the machine is drained", async () => {
+  const { machine, socket } = start();
+  await turn();
+  for (let i = 0; i < 3; i++) socket.handlers?.onDatagram(from, new Uint8Array(100));
+  await turn();
+  assert.deepEqual(machine.calls, ["datagram", "datagram", "datagram", "transmit", "transmit", "transmit"]);
+});
+
+test("a flood is drained before its turn is over", async () => {
+  const { machine, socket } = start();
+  await turn();
+  for (let i = 0; i < 5; i++) socket.handlers?.onDatagram(from, new Uint8Array(65_000));
+  assert.ok(machine.calls.includes("transmit"));
+});
+
+test("what an event's handler asks for is sent in the same drain", async () => {
+  const { machine, socket, driver } = start((event, its) => {
+    if (event === "first") {
+      its.unsent++;
+      its.events.push("second");
+    }
+  });
+  machine.events.push("first");
+  driver.flush();
+  assert.deepEqual(machine.calls, ["transmit"]);
+  assert.equal(socket.counters.sentDatagrams, 1);
+  assert.equal(machine.events.length, 0);
+});
+
+test("a handler that drains again does not enter the drain a second time", () => {
+  const order: string[] = [];
+  const { machine, driver } = start((event) => {
+    order.push(`in ${event}`);
+    driver.flush();
+    order.push(`out ${event}`);
+  });
+  machine.events.push("a", "b");
+  driver.flush();
+  assert.deepEqual(order, ["in a", "out a", "in b", "out b"]);
+});
+
+test("nothing is sent while the socket is full, and all of it when there is room", async () => {
+  const { machine, socket } = start();
+  socket.ready = false;
+  socket.handlers?.onDatagram(from, new Uint8Array(10));
+  await turn();
+  assert.equal(machine.unsent, 1);
+  socket.ready = true;
+  socket.handlers?.onReady();
+  await turn();
+  assert.equal(machine.unsent, 0);
+});
+
+test("a deadline is met, and one that moves nearer too", async () => {
+  const { machine, driver } = start();
+  machine.timeoutMs = performance.now() + 5_000;
+  driver.flush();
+  machine.timeoutMs = performance.now() + 10;
+  driver.wake();
+  await sleep(60);
+  assert.deepEqual(machine.calls, ["timeout"]);
+});
+
+test("a deadline in the past that does not move makes no busy loop", async () => {
+  const { machine, driver } = start();
+  machine.timeoutMs = 0;
+  let calls = 0;
+  machine.handleTimeout = () => {
+    calls++;
+  };
+  driver.wake();
+  await sleep(50);
+  driver.stop();
+  assert.ok(calls > 1 && calls < 60, `${calls} calls`);
+});
+
+test("a fault of the machine is told once and stops everything", async () => {
+  const { machine, socket, faults } = start();
+  machine.fails = true;
+  socket.handlers?.onDatagram(from, new Uint8Array(1));
+  socket.handlers?.onDatagram(from, new Uint8Array(1));
+  await turn();
+  assert.equal(faults.length, 1);
+  assert.deepEqual(machine.calls, ["datagram"]);
+});

@@ -9,7 +9,7 @@ import { formatHostPort, parsePort } from "../io/forward-target.ts";
 import { LocalListener } from "../io/local-listener.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { WaitingConnections } from "../io/waiting-connections.ts";
-import type { AgentEvent } from "../tunnel/agent.ts";
+import type { AgentEvent } from "../tunnel/agent-event.ts";
 import type { Dial } from "../tunnel/dial.ts";
 import { describeStreamCode, streamCode } from "../wire/stream-code.ts";
 import { AgentProcess } from "./agent-process.ts";
@@ -130,9 +130,6 @@ class ConnectProcess {
         break;
       case "dial-waiting":
         output.trouble(event.reason, event.message);
-        break;
-      case "dial-refused":
-        output.trouble("refused", event.message);
         break;
       case "stream-reset":
         this.tellReset(event.code);

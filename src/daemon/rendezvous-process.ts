@@ -1,5 +1,6 @@
 // `tunnel rendezvous`: the public machine that introduces agents and relays for them, until the process is told to end.
 
+import { formatSocketAddress } from "../base/address.ts";
 import { SHUTDOWN_LINGER_MS } from "../base/limits.ts";
 import { randomBytes } from "../base/random.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
@@ -38,7 +39,14 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
   const driver = new Driver({
     machine: server,
     socket,
-    onEvent() {},
+    onEvent(_nowMs, event) {
+      const agent = formatPeerId(event.identity);
+      if (event.type === "agent-connected") {
+        log.info("an agent connected", { agent, address: formatSocketAddress(event.address) });
+      } else {
+        log.info("an agent is gone", { agent, reason: event.reason });
+      }
+    },
     onFault: (error) => endByBug(error, output.json),
   });
 

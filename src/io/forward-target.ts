@@ -2,7 +2,7 @@
 
 import { connect, isIP, type Socket } from "node:net";
 import { FORWARD_BUFFER_BYTES, FORWARD_CONNECT_TIMEOUT_MS } from "../base/limits.ts";
-import { streamCode } from "./stream-code.ts";
+import { streamCode } from "../wire/stream-code.ts";
 
 export type ForwardTarget =
   | {

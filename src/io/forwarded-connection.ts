@@ -7,8 +7,8 @@
 // stream is read only while the socket takes more, and what is not read is credit that the peer does not get.
 
 import type { Socket } from "node:net";
+import { streamCode } from "../wire/stream-code.ts";
 import type { ForwardedStream } from "./forwarded-stream.ts";
-import { streamCode } from "./stream-code.ts";
 
 const NOTHING = new Uint8Array(0);
 

@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import { FORWARD_KEEPALIVE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
+import { streamCode } from "../wire/stream-code.ts";
 import {
   connectTarget,
   type ForwardTarget,
@@ -14,7 +15,6 @@ import {
 } from "./forward-target.ts";
 import { ForwardedConnection, resetSocket } from "./forwarded-connection.ts";
 import type { ForwardedStream } from "./forwarded-stream.ts";
-import { streamCode } from "./stream-code.ts";
 
 export interface TcpForwarderOptions {
   readonly log: Log;

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FORWARD_BUFFER_BYTES } from "../../src/base/limits.ts";
-import { streamCode } from "../../src/io/stream-code.ts";
+import { streamCode } from "../../src/wire/stream-code.ts";
 import { WINDOW_BYTES } from "./memory-stream.ts";
 import { Deferred, ending, MemoryTunnel, readAll, startService, type TestService } from "./memory-tunnel.ts";
 

@@ -81,6 +81,8 @@ export class Connection implements PacketOwner, DeadlineEntry {
   readonly touch: () => void;
   /** Paths have news: states and the choice are looked at after the packet. */
   wantsReview = false;
+  /** While stalled, a new handshake was given up once in favour of this connection. */
+  wasResumed = false;
 
   private readonly settings: TransportSettings;
   private readonly cipher: PacketCipherFactory;
@@ -305,6 +307,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
     if (this.wantsReview) {
       this.wantsReview = false;
       this.paths.review(nowMs);
+      if (!this.paths.isStalled) this.wasResumed = false;
     }
     this.touch();
     return authentic;

@@ -227,9 +227,27 @@ export class Endpoint {
       this.dropped.notAuthentic++;
       return;
     }
+    if (this.resumeInstead(nowMs, connection, result.payload.instance, route)) return;
     connection.onKeys(result.keys, readSession(packet, 0), result.payload.instance, result.payload.parameters);
     connection.onResponse(nowMs, route);
     this.replaceOlder(nowMs, connection);
+  }
+
+  /**
+   * The instance that answers may be one that we have a stalled connection with: then that connection, with its streams, is worth
+   * more than a new one. It is asked over the route of the answer; should that bring nothing, the next handshake replaces it.
+   */
+  private resumeInstead(nowMs: number, fresh: Connection, instance: Uint8Array, route: Route): boolean {
+    for (const other of this.connections.values()) {
+      if (other === fresh || other.state !== "connected" || other.role !== "initiator" || !other.isStalled) continue;
+      if (!equal(other.remoteIdentity, fresh.remoteIdentity) || !equal(other.remoteInstance, instance)) continue;
+      if (other.wasResumed) continue;
+      other.wasResumed = true;
+      other.probe(nowMs, route);
+      fresh.vanish(closeCode.replaced, "the older connection to the same instance is taken up again");
+      return true;
+    }
+    return false;
   }
 
   /** A confirmed connection takes over from older ones of the same direction between the same two instances. */

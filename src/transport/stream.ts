@@ -28,6 +28,7 @@ export class Stream {
   private readonly owner: StreamOwner;
   private stopCode: number | undefined;
   private stopAcked = false;
+  private putBack: Uint8Array | undefined;
   closed = false;
   /** Scheduler's own: which queue the stream stands in, and what it sent since it came there. */
   queue: "none" | "fresh" | "old" | "blocked" = "none";
@@ -104,15 +105,26 @@ export class Stream {
 
   /** @returns the next bytes in order, or undefined. The view is the caller's for good; reading gives the peer credit. */
   read(): Uint8Array | undefined {
+    const back = this.putBack;
+    if (back !== undefined) {
+      this.putBack = undefined;
+      return back;
+    }
     const view = this.receive.read();
     if (view !== undefined) this.owner.onRead(this);
     else this.owner.onMaybeClosed(this);
     return view;
   }
 
+  /** Puts bytes back that were read too far: the next read returns them. */
+  unread(bytes: Uint8Array): void {
+    assert(this.putBack === undefined, "stream: bytes are put back once");
+    if (bytes.length > 0) this.putBack = bytes;
+  }
+
   /** Every byte up to the peer's FIN was read. */
   get readEnded(): boolean {
-    return this.receive.isEnded;
+    return this.putBack === undefined && this.receive.isEnded;
   }
 
   /** Bytes written and not yet acknowledged. */

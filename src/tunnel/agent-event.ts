@@ -1,0 +1,45 @@
+// What an agent has to say, pulled in order by whoever drives it.
+
+import type { SocketAddress } from "../base/address.ts";
+import type { Via } from "../base/route.ts";
+import type { Stream } from "../transport/stream.ts";
+import type { Dial } from "./dial.ts";
+import type { Service } from "./service.ts";
+
+/** Why a dial waits. */
+export type WaitingReason = "no-rendezvous" | "peer-absent" | "no-answer" | "too-many-channels";
+
+export type AgentEvent =
+  /** A peer's stream was admitted, its preamble is read: it is to be forwarded to the service's target. */
+  | { readonly type: "stream"; readonly stream: Stream; readonly service: Service; readonly peer: Uint8Array }
+  | { readonly type: "readable" | "writable" | "stream-closed"; readonly stream: Stream }
+  | { readonly type: "stream-reset" | "stop-sending"; readonly stream: Stream; readonly code: number }
+  /** openStream may succeed now. */
+  | { readonly type: "dial-ready"; readonly dial: Dial }
+  /** Said once for each reason until the dial is ready again. */
+  | { readonly type: "dial-waiting"; readonly dial: Dial; readonly reason: WaitingReason; readonly message: string }
+  /** The path that carries the data of a peer changed. `remote` is the relay's address where it is relayed. */
+  | {
+      readonly type: "path";
+      readonly peer: Uint8Array;
+      readonly via: Via;
+      readonly remote: SocketAddress;
+      readonly rttMs: number;
+    }
+  | { readonly type: "peer-connected" | "peer-gone"; readonly peer: Uint8Array }
+  /** unreachable: it has not answered yet; lost: it did, and does not any more. Said once a change. */
+  | {
+      readonly type: "rendezvous";
+      readonly state: "connected" | "unreachable" | "lost";
+      readonly host: string;
+      readonly port: number;
+      readonly publicKey?: Uint8Array;
+      readonly message: string;
+    }
+  /** The rendezvous at this place told its key, which was not known: to be pinned. */
+  | {
+      readonly type: "rendezvous-identity";
+      readonly host: string;
+      readonly port: number;
+      readonly publicKey: Uint8Array;
+    };

@@ -1,0 +1,393 @@
+// The agent: one side of the tunnel, as a pure machine. It holds one endpoint for all its connections, its session with the
+// rendezvous among them; peers that are connected, dials that want to be, and the services that it exposes.
+//
+//   datagram ─┬─ relayed ── unwrapped ─┐
+//             ├─ handshake, data ──────┴─ Endpoint ─┬─ RendezvousLink: introductions, observed addresses
+//             └─ identity reply ── RendezvousLink    └─ Peer: candidates, punching, paths; streams go to the driver
+
+import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
+import { OBSERVED_ADDRESSES_MAX, RELAY_HEADER_BYTES } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Machine } from "../base/machine.ts";
+import { closeCode } from "../base/protocol-error.ts";
+import type { Random } from "../base/random.ts";
+import { type Route, RouteTable } from "../base/route.ts";
+import type { Transmit } from "../base/transmit.ts";
+import type { Identity } from "../crypto/identity.ts";
+import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { ConnectionEvent } from "../transport/connection-event.ts";
+import { type ConnectOptions, Endpoint } from "../transport/endpoint.ts";
+import type { Stream } from "../transport/stream.ts";
+import type { TransportSettings } from "../transport/transport-settings.ts";
+import { packetKind, packetLength } from "../wire/datagram.ts";
+import { streamCode } from "../wire/stream-code.ts";
+import type { AgentEvent } from "./agent-event.ts";
+import { Dial, type DialOptions } from "./dial.ts";
+import { IncomingStreams } from "./incoming-streams.ts";
+import { Peer } from "./peer.ts";
+import { RelayRoutes } from "./relay-routes.ts";
+import { RendezvousLink, type RendezvousPlace } from "./rendezvous-link.ts";
+import { Service, type ServiceOptions } from "./service.ts";
+import { ServiceTable } from "./service-table.ts";
+
+export type { AgentEvent } from "./agent-event.ts";
+
+export interface AgentSettings {
+  /** Direct paths are not looked for before a connection is this old; for measuring the relay. */
+  readonly directAfterMs: number;
+  readonly transport: Partial<TransportSettings>;
+}
+
+export interface AgentConfig {
+  readonly identity: Identity;
+  /** Random per process, 8 bytes. */
+  readonly instance: Uint8Array;
+  readonly random: Random;
+  readonly cipher: PacketCipherFactory;
+  readonly log: Log;
+  readonly settings?: Partial<AgentSettings>;
+}
+
+export class Agent implements Machine {
+  readonly identity: Identity;
+  private readonly endpoint: Endpoint;
+  private readonly routes = new RouteTable();
+  private readonly relayRoutes = new RelayRoutes(this.routes);
+  private readonly random: Random;
+  private readonly directAfterMs: number;
+  private readonly services = new ServiceTable();
+  private readonly incoming = new IncomingStreams();
+  private readonly peers = new Map<Connection, Peer>();
+  private readonly dials: Dial[] = [];
+  private readonly rendezvous: RendezvousLink;
+  private hosts: readonly SocketAddress[] = [];
+  private observed: SocketAddress[] = [];
+  private readonly events: AgentEvent[] = [];
+  /** Which peer a request for a channel was made for. */
+  private readonly channelRequests = new Map<number, Peer>();
+  private isShutDown = false;
+
+  constructor(config: AgentConfig) {
+    this.identity = config.identity;
+    this.random = config.random;
+    this.directAfterMs = config.settings?.directAfterMs ?? 0;
+    this.endpoint = new Endpoint({
+      identity: config.identity,
+      instance: config.instance,
+      random: config.random,
+      cipher: config.cipher,
+      log: config.log,
+      admit: ({ identity, secretTag }) => (this.isShutDown ? undefined : this.services.admit(identity, secretTag)),
+      settings: config.settings?.transport ?? {},
+    });
+    this.rendezvous = new RendezvousLink({
+      endpoint: this.endpoint,
+      routes: this.routes,
+      random: config.random,
+      log: config.log,
+      emit: (event) => this.events.push(event),
+    });
+  }
+
+  // ---- what the driver asks for
+
+  /** The rendezvous to use, the first one preferred, with their names resolved. */
+  setRendezvous(nowMs: number, places: readonly RendezvousPlace[]): void {
+    this.rendezvous.setPlaces(nowMs, places);
+  }
+
+  /** The socket's address on each interface; called whenever they change, and when the host woke up. */
+  setLocalAddresses(nowMs: number, addresses: readonly SocketAddress[]): void {
+    const isFirst = this.hosts.length === 0 && this.peers.size === 0;
+    this.hosts = [...addresses];
+    if (isFirst) return;
+    this.rendezvous.onNetworkChange(nowMs);
+    for (const peer of this.peers.values()) peer.onNetworkChange(nowMs);
+  }
+
+  expose(nowMs: number, options: ServiceOptions): Service {
+    const service = new Service(options);
+    this.services.add(service);
+    this.rendezvous.register(nowMs, this.services.selectors(this.identity.publicKey));
+    return service;
+  }
+
+  /** Keeps connecting, and reconnecting, to a peer's service. */
+  dial(nowMs: number, options: DialOptions): Dial {
+    const dial = new Dial(nowMs, options, {
+      random: this.random,
+      emit: (event) => this.events.push(event),
+      connect: (at: number, to: ConnectOptions) => this.endpoint.connect(at, to),
+      introduce: (at, peer, selector, packet) => this.rendezvous.open(at, peer, selector, packet),
+    });
+    this.dials.push(dial);
+    const serving = [...this.peers.values()].find((peer) => same(peer.identity, options.peer));
+    if (serving !== undefined) dial.onConnected(serving);
+    return dial;
+  }
+
+  /** @returns undefined while the dial is not connected, or the peer allows no more streams: "dial-ready" follows. */
+  openStream(nowMs: number, dial: Dial): Stream | undefined {
+    const connection = dial.connected?.connection;
+    const stream = connection?.openStream(nowMs);
+    if (connection === undefined || stream === undefined) return undefined;
+    stream.write(nowMs, dial.preamble(connection.handshakeHash));
+    return stream;
+  }
+
+  /** Ends every connection politely; drain what is to be sent afterwards. */
+  shutdown(nowMs: number): void {
+    this.isShutDown = true;
+    for (const peer of this.peers.values()) {
+      peer.connection.close(nowMs, closeCode.goingAway, "the other side is shutting down");
+    }
+    this.rendezvous.shutdown(nowMs);
+  }
+
+  // ---- Machine
+
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
+    const direct = this.routes.direct(from);
+    const end = bytes.length;
+    for (let at = 0; at < end; ) {
+      const length = packetLength(bytes, at, end);
+      if (length === 0) return;
+      if (bytes[at] === packetKind.relayed) {
+        // Anything else than our rendezvous has no channels to us.
+        if (this.rendezvous.isRelay(direct)) {
+          const route = this.relayRoutes.find(direct, bytes, at);
+          this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length);
+        }
+      } else if (bytes[at] === packetKind.identityReply) {
+        this.rendezvous.onIdentityReply(nowMs, direct, bytes.subarray(at, at + length));
+      } else {
+        this.endpoint.handlePacket(nowMs, direct, bytes, at, at + length);
+      }
+      at += length;
+    }
+    this.handleEndpointEvents(nowMs);
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.endpoint.handleTimeout(nowMs);
+    this.rendezvous.handleTimeout(nowMs);
+    for (const dial of this.dials) if (dial.pollTimeout() <= nowMs) dial.handleTimeout(nowMs);
+    for (const peer of this.peers.values()) if (peer.pollTimeout() <= nowMs) this.handlePeerTimeout(nowMs, peer);
+    this.handleEndpointEvents(nowMs);
+  }
+
+  private handlePeerTimeout(nowMs: number, peer: Peer): void {
+    peer.handleTimeout(nowMs);
+    if (peer.connection.isStalled && peer.unansweredChannels >= 2) this.redial(nowMs, peer);
+  }
+
+  private redial(nowMs: number, peer: Peer): void {
+    for (const dial of this.dials) if (dial.connected === peer) dial.redial(nowMs);
+  }
+
+  pollTimeout(): number {
+    let at = Math.min(this.endpoint.pollTimeout(), this.rendezvous.pollTimeout());
+    for (const dial of this.dials) at = Math.min(at, dial.pollTimeout());
+    for (const peer of this.peers.values()) at = Math.min(at, peer.pollTimeout());
+    return at;
+  }
+
+  pollTransmit(nowMs: number, out: Transmit): boolean {
+    return this.rendezvous.pollTransmit(nowMs, out) || this.endpoint.pollTransmit(nowMs, out);
+  }
+
+  pollEvent(): AgentEvent | undefined {
+    if (this.events.length === 0) for (const peer of this.peers.values()) peer.tellPath();
+    return this.events.shift();
+  }
+
+  // ---- events from below
+
+  private handleEndpointEvents(nowMs: number): void {
+    for (;;) {
+      for (let next = this.endpoint.pollEvent(); next !== undefined; next = this.endpoint.pollEvent()) {
+        if (this.rendezvous.owns(next.connection))
+          this.rendezvous.onConnectionEvent(nowMs, next.connection, next.event);
+        else this.onPeerEvent(nowMs, next.connection, next.event);
+      }
+      if (!this.handleRendezvousEvents(nowMs)) return;
+    }
+  }
+
+  private onPeerEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {
+    switch (event.type) {
+      case "connected":
+        this.onConnected(nowMs, connection);
+        return;
+      case "closed":
+        this.onClosed(nowMs, connection, event.code);
+        return;
+      case "stream":
+        this.incoming.add(nowMs, event.stream);
+        return;
+      case "readable":
+        if (this.incoming.has(event.stream)) this.readPreamble(nowMs, event.stream);
+        else this.events.push({ type: "readable", stream: event.stream });
+        return;
+      case "writable":
+        this.events.push({ type: "writable", stream: event.stream });
+        return;
+      case "stream-closed":
+        this.incoming.delete(event.stream);
+        this.events.push({ type: "stream-closed", stream: event.stream });
+        return;
+      case "stream-reset":
+      case "stop-sending":
+        if (this.incoming.has(event.stream)) this.onUnwanted(nowMs, event.stream);
+        else this.events.push({ type: event.type, stream: event.stream, code: event.code });
+        return;
+      case "streams-available":
+        for (const dial of this.dials) {
+          if (dial.connected?.connection === connection) this.events.push({ type: "dial-ready", dial });
+        }
+        return;
+      default:
+        this.onPathEvent(nowMs, connection, event);
+    }
+  }
+
+  private onPathEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {
+    const peer = this.peers.get(connection);
+    if (peer === undefined) return;
+    peer.onEvent(nowMs, event);
+    // A relay that has fallen silent is perhaps a rendezvous that is gone: ask it.
+    if (event.type === "stalled") this.rendezvous.poke(nowMs);
+    if (event.type === "recovered") for (const dial of this.dials) if (dial.connected === peer) dial.onRecovered();
+  }
+
+  /** The opener gave the stream up before it had said what it wants. */
+  private onUnwanted(nowMs: number, stream: Stream): void {
+    this.incoming.delete(stream);
+    stream.reset(nowMs, streamCode.noLongerWanted);
+    stream.stopSending(nowMs, streamCode.noLongerWanted);
+  }
+
+  private readPreamble(nowMs: number, stream: Stream): void {
+    const { remoteIdentity, handshakeHash } = stream.connection;
+    const service = this.incoming.read(nowMs, stream, (preamble) =>
+      this.services.find(preamble, remoteIdentity, handshakeHash),
+    );
+    if (service !== undefined) this.events.push({ type: "stream", stream, service, peer: remoteIdentity });
+  }
+
+  private onConnected(nowMs: number, connection: Connection): void {
+    const peer = new Peer(nowMs, connection, {
+      routes: this.routes,
+      hosts: () => this.hosts,
+      observed: () => this.observed,
+      directAfterMs: this.directAfterMs,
+      emit: (event) => this.events.push(event),
+      openChannel: (at, of) => this.openChannel(at, of),
+    });
+    // An older connection to another instance under the same dial: the peer was started anew and knows it no more.
+    for (const dial of this.dials) {
+      const before = dial.connected;
+      if (dial.attempting === connection && before !== undefined) {
+        before.connection.vanish(closeCode.peerRestarted, "the peer was started anew");
+      }
+    }
+    this.peers.set(connection, peer);
+    this.events.push({ type: "peer-connected", peer: connection.remoteIdentity });
+    for (const dial of this.dials) {
+      const wanted = dial.attempting === connection || (dial.connected === undefined && same(dial.peer, peer.identity));
+      if (wanted) dial.onConnected(peer);
+    }
+  }
+
+  private onClosed(nowMs: number, connection: Connection, _code: number): void {
+    for (const dial of this.dials) if (dial.attempting === connection) dial.onAttemptClosed(nowMs);
+    const peer = this.peers.get(connection);
+    if (peer === undefined) return;
+    this.peers.delete(connection);
+    for (const [request, waiting] of this.channelRequests) if (waiting === peer) this.channelRequests.delete(request);
+    this.events.push({ type: "peer-gone", peer: peer.identity });
+    for (const dial of this.dials) if (dial.connected === peer) dial.onGone(nowMs);
+  }
+
+  // ---- the rendezvous
+
+  private openChannel(nowMs: number, peer: Peer): boolean {
+    const selector = peer.connection.remoteInstance;
+    const request = this.rendezvous.open(nowMs, peer.identity, selector, NOTHING);
+    if (request === undefined) return false;
+    this.channelRequests.set(request, peer);
+    return true;
+  }
+
+  /** @returns whether there was any event. */
+  private handleRendezvousEvents(nowMs: number): boolean {
+    let any = false;
+    for (let event = this.rendezvous.pollEvent(nowMs); event !== undefined; event = this.rendezvous.pollEvent(nowMs)) {
+      any = true;
+      switch (event.type) {
+        case "connected":
+          for (const dial of this.dials) dial.onRendezvousConnected(nowMs);
+          for (const peer of this.peers.values()) peer.onRendezvousConnected(nowMs);
+          break;
+        case "unreachable":
+          for (const dial of this.dials) dial.onNoRendezvous();
+          break;
+        case "observed":
+          this.onObserved(event.address);
+          break;
+        case "opened":
+          this.onOpened(nowMs, event.request, event.route);
+          break;
+        case "open-failed":
+          this.onOpenFailed(nowMs, event.request, event.reason);
+          break;
+        case "incoming":
+          if (event.packet.length > 0)
+            this.endpoint.handlePacket(nowMs, event.route, event.packet, 0, event.packet.length);
+          break;
+        case "channel-closed":
+          for (const peer of this.peers.values()) peer.onChannelClosed(nowMs, event.route);
+          break;
+        case "present":
+          for (const dial of this.dials) if (same(dial.peer, event.peer)) dial.onPresent(nowMs);
+          break;
+      }
+    }
+    return any;
+  }
+
+  private onOpened(nowMs: number, request: number, route: Route): void {
+    const peer = this.channelRequests.get(request);
+    if (peer === undefined) {
+      for (const dial of this.dials) if (dial.onOpened(request, route)) return;
+      return;
+    }
+    this.channelRequests.delete(request);
+    peer.onChannel(nowMs, route);
+  }
+
+  private onOpenFailed(nowMs: number, request: number, reason: number): void {
+    const peer = this.channelRequests.get(request);
+    if (peer === undefined) {
+      for (const dial of this.dials) if (dial.onOpenFailed(nowMs, request, reason)) return;
+      return;
+    }
+    this.channelRequests.delete(request);
+    peer.onChannelFailed(nowMs);
+    // The very instance is not there: the peer may have been started anew under another one.
+    if (peer.connection.isStalled) this.redial(nowMs, peer);
+  }
+
+  private onObserved(address: SocketAddress): void {
+    const key = formatSocketAddress(address);
+    if (this.observed[0] !== undefined && formatSocketAddress(this.observed[0]) === key) return;
+    this.observed = [address, ...this.observed.filter((other) => formatSocketAddress(other) !== key)];
+    this.observed.length = Math.min(this.observed.length, OBSERVED_ADDRESSES_MAX);
+    for (const peer of this.peers.values()) peer.sendCandidates();
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);

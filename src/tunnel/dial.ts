@@ -1,0 +1,203 @@
+// The wish to be connected to a peer's service, for ever: asks the rendezvous for an introduction, sends the handshake along,
+// and begins again with patience whenever that fails or the connection ends.
+
+import { DIAL_ANSWER_MS, DIAL_RETRY_MAX_MS, DIAL_RETRY_MS } from "../base/limits.ts";
+import { type Random, randomFraction } from "../base/random.ts";
+import type { Route } from "../base/route.ts";
+import { pskOf, secretTagOf, selectorOf, selectorOfService, streamProofOf } from "../crypto/secret.ts";
+import type { Connection } from "../transport/connection.ts";
+import { type ConnectOptions, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
+import { encodePreamble } from "../wire/preamble.ts";
+import { openFailedReason } from "../wire/rendezvous-message.ts";
+import type { AgentEvent, WaitingReason } from "./agent-event.ts";
+import type { Peer } from "./peer.ts";
+
+export interface DialOptions {
+  /** Ed25519 public key. */
+  readonly peer: Uint8Array;
+  /** Of a ticket, 16 bytes. */
+  readonly secret?: Uint8Array;
+  /** Asked for by name where there is no secret; "" is the default one. */
+  readonly service: string;
+}
+
+/** What a dial needs of its agent. */
+export interface DialContext {
+  readonly random: Random;
+  emit(event: AgentEvent): void;
+  connect(nowMs: number, options: ConnectOptions): Connection | undefined;
+  /** Asks the rendezvous to introduce us. @returns the request's number, or undefined while there is no rendezvous. */
+  introduce(nowMs: number, peer: Uint8Array, selector: Uint8Array, packet: Uint8Array): number | undefined;
+}
+
+const MESSAGES: Record<WaitingReason, string> = {
+  "no-rendezvous": "no rendezvous can be reached yet; connecting as soon as one answers",
+  "peer-absent": "the peer is not connected to the rendezvous; waiting until it comes",
+  "no-answer": "the peer does not answer; is the ticket still valid, or does the peer list this peer id? Trying again",
+  "too-many-channels": "the rendezvous allows no more channels at the moment; trying again",
+};
+
+export class Dial {
+  readonly peer: Uint8Array;
+  readonly service: string;
+  readonly selector: Uint8Array;
+  private readonly secret: Uint8Array | undefined;
+  private readonly secretTag: Uint8Array;
+  private readonly psk: Uint8Array;
+  private readonly context: DialContext;
+  /** The connection that serves this dial. */
+  connected: Peer | undefined;
+  private attempt: Connection | undefined;
+  private request: number | undefined;
+  private atMs: number;
+  private failures = 0;
+  private told: WaitingReason | undefined;
+
+  constructor(nowMs: number, options: DialOptions, context: DialContext) {
+    this.peer = options.peer;
+    this.service = options.service;
+    this.secret = options.secret;
+    this.secretTag = options.secret ? secretTagOf(options.secret) : NO_SECRET_TAG;
+    this.psk = options.secret ? pskOf(options.secret) : NO_PSK;
+    this.selector = options.secret ? selectorOf(options.secret) : selectorOfService(options.peer, options.service);
+    this.context = context;
+    this.atMs = nowMs;
+  }
+
+  /** The handshake that is under way. */
+  get attempting(): Connection | undefined {
+    return this.attempt;
+  }
+
+  pollTimeout(): number {
+    return this.atMs;
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs < this.atMs) return;
+    if (this.attempt !== undefined) {
+      this.wait("no-answer");
+      this.giveUp(nowMs);
+    } else {
+      this.begin(nowMs);
+    }
+  }
+
+  private begin(nowMs: number): void {
+    this.atMs = Number.POSITIVE_INFINITY;
+    const connection = this.context.connect(nowMs, {
+      remoteIdentity: this.peer,
+      psk: this.psk,
+      secretTag: this.secretTag,
+    });
+    const packet = connection?.handshakePacket(nowMs);
+    if (connection === undefined || packet === undefined) return;
+    const request = this.context.introduce(nowMs, this.peer, this.selector, packet);
+    if (request === undefined) {
+      // onRendezvousConnected begins again.
+      connection.vanish(0, "there is no rendezvous");
+      return;
+    }
+    this.attempt = connection;
+    this.request = request;
+    this.atMs = nowMs + DIAL_ANSWER_MS;
+  }
+
+  /** The attempt has come to nothing: another one later. */
+  private giveUp(nowMs: number): void {
+    const attempt = this.attempt;
+    this.attempt = undefined;
+    this.request = undefined;
+    attempt?.vanish(0, "the attempt to connect was given up");
+    const backoffMs = Math.min(DIAL_RETRY_MS * 2 ** Math.min(this.failures, 10), DIAL_RETRY_MAX_MS);
+    this.failures++;
+    this.atMs = nowMs + backoffMs * (0.75 + 0.5 * randomFraction(this.context.random));
+  }
+
+  private wait(reason: WaitingReason): void {
+    if (this.told === reason || this.connected !== undefined) return;
+    this.told = reason;
+    this.context.emit({ type: "dial-waiting", dial: this, reason, message: MESSAGES[reason] });
+  }
+
+  /** No rendezvous has answered so far. */
+  onNoRendezvous(): void {
+    this.wait("no-rendezvous");
+  }
+
+  /** There is a rendezvous, or another one: ask it now. */
+  onRendezvousConnected(nowMs: number): void {
+    if (this.connected !== undefined) return;
+    if (this.attempt !== undefined) this.giveUp(nowMs);
+    this.failures = 0;
+    this.atMs = nowMs;
+  }
+
+  /** The peer that was missed has come to the rendezvous. */
+  onPresent(nowMs: number): void {
+    if (this.connected === undefined && this.attempt === undefined) this.atMs = nowMs;
+  }
+
+  /** @returns whether the answer was for this dial. */
+  onOpened(request: number, route: Route): boolean {
+    if (request !== this.request || this.attempt === undefined) return false;
+    this.attempt.setHandshakeRoute(route);
+    return true;
+  }
+
+  /** @returns whether the answer was for this dial. */
+  onOpenFailed(nowMs: number, request: number, reason: number): boolean {
+    if (request !== this.request) return false;
+    this.wait(reason === openFailedReason.tooManyChannels ? "too-many-channels" : "peer-absent");
+    this.giveUp(nowMs);
+    return true;
+  }
+
+  /** The handshake succeeded, or somebody else's connection to the same peer serves as well. */
+  onConnected(peer: Peer): void {
+    if (this.attempt !== undefined && this.attempt !== peer.connection) {
+      this.attempt.vanish(0, "another connection to the peer serves");
+    }
+    this.attempt = undefined;
+    this.request = undefined;
+    this.atMs = Number.POSITIVE_INFINITY;
+    this.failures = 0;
+    this.told = undefined;
+    this.connected = peer;
+    this.context.emit({ type: "dial-ready", dial: this });
+  }
+
+  /** The connection ended; a new one is made at once. */
+  onGone(nowMs: number): void {
+    this.connected = undefined;
+    if (this.attempt === undefined) this.atMs = nowMs;
+  }
+
+  /** The connection hangs and its instance does not answer: perhaps the peer was started anew. */
+  redial(nowMs: number): void {
+    if (this.attempt === undefined && this.atMs === Number.POSITIVE_INFINITY) this.atMs = nowMs;
+  }
+
+  /** The connection that hung works again: no other one is wanted. */
+  onRecovered(): void {
+    if (this.connected === undefined) return;
+    const attempt = this.attempt;
+    this.attempt = undefined;
+    this.request = undefined;
+    this.atMs = Number.POSITIVE_INFINITY;
+    attempt?.vanish(0, "the older connection works again");
+  }
+
+  /** The attempt's connection ended by itself. */
+  onAttemptClosed(nowMs: number): void {
+    this.giveUp(nowMs);
+    if (this.connected !== undefined) this.atMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** The first bytes of each stream of this dial. */
+  preamble(handshakeHash: Uint8Array): Uint8Array {
+    if (this.secret === undefined) return encodePreamble({ kind: "service", name: this.service });
+    const proof = streamProofOf(this.secret, handshakeHash);
+    return encodePreamble({ kind: "secret", secretTag: this.secretTag, proof });
+  }
+}

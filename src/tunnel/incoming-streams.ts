@@ -1,0 +1,73 @@
+// Streams that peers opened and that have not said yet what they want. The preamble is read here; a stream that is admitted is
+// handed on with the application's first bytes put back, any other is reset.
+
+import { PREAMBLE_WAIT_MAX } from "../base/limits.ts";
+import { ProtocolError } from "../base/protocol-error.ts";
+import type { Stream } from "../transport/stream.ts";
+import { decodePreamble, PREAMBLE_BYTES_MAX, type Preamble } from "../wire/preamble.ts";
+import { streamCode } from "../wire/stream-code.ts";
+import type { Service } from "./service.ts";
+
+export class IncomingStreams {
+  /** What has come of each preamble so far. */
+  private readonly waiting = new Map<Stream, Uint8Array>();
+
+  has(stream: Stream): boolean {
+    return this.waiting.has(stream);
+  }
+
+  /** A peer opened the stream. */
+  add(nowMs: number, stream: Stream): void {
+    if (this.waiting.size >= PREAMBLE_WAIT_MAX) this.refuse(nowMs, stream, streamCode.outOfResources);
+    else this.waiting.set(stream, new Uint8Array(0));
+  }
+
+  /** The stream is gone, or reset by its opener. */
+  delete(stream: Stream): void {
+    this.waiting.delete(stream);
+  }
+
+  /**
+   * Reads what is there.
+   * @param find the service that the preamble asks for, if its sender may use it.
+   * @returns the service when the stream was admitted: the caller forwards it.
+   */
+  read(nowMs: number, stream: Stream, find: (preamble: Preamble) => Service | undefined): Service | undefined {
+    let bytes = this.waiting.get(stream);
+    if (bytes === undefined) return undefined;
+    for (let chunk = stream.read(); chunk !== undefined; chunk = stream.read()) {
+      const joined: Uint8Array = new Uint8Array(bytes.length + chunk.length);
+      joined.set(bytes, 0);
+      joined.set(chunk, bytes.length);
+      bytes = joined;
+      if (bytes.length >= PREAMBLE_BYTES_MAX) break;
+    }
+    const decoded = this.decode(bytes);
+    if (decoded === "incomplete" && !stream.readEnded) {
+      this.waiting.set(stream, bytes);
+      return undefined;
+    }
+    this.waiting.delete(stream);
+    const service = decoded === undefined || decoded === "incomplete" ? undefined : find(decoded.preamble);
+    if (service === undefined || decoded === undefined || decoded === "incomplete") {
+      this.refuse(nowMs, stream, streamCode.notAdmitted);
+      return undefined;
+    }
+    stream.unread(bytes.subarray(decoded.consumedBytes));
+    return service;
+  }
+
+  private decode(bytes: Uint8Array): ReturnType<typeof decodePreamble> | undefined {
+    try {
+      return decodePreamble(bytes);
+    } catch (error) {
+      if (error instanceof ProtocolError) return undefined;
+      throw error;
+    }
+  }
+
+  private refuse(nowMs: number, stream: Stream, code: number): void {
+    stream.reset(nowMs, code);
+    stream.stopSending(nowMs, code);
+  }
+}

@@ -49,7 +49,7 @@ export class LabProcess {
   readonly events: LabEvent[] = [];
   readonly ended: Promise<ProcessEnd>;
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
-  private readonly title: string;
+  readonly title: string;
   private readonly watchers = new Set<() => void>();
   private end: ProcessEnd | undefined;
 

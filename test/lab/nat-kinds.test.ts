@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Lab } from "./lab.ts";
-import { assertNats, expectedBehaviour, observeNat } from "./nat-observation.ts";
+import { assertNats, expectedBehaviour, observeNats } from "./nat-observation.ts";
 import type { NatKind } from "./router-rules.ts";
 
 const kinds = Object.keys(expectedBehaviour) as NatKind[];
@@ -24,7 +24,7 @@ test("behind a carrier-grade NAT there are two translations, one behind the othe
   const lab = await Lab.create({ A: "carrier-grade" });
   context.after(() => lab.destroy());
   const { host, router, outerRouter } = lab.sites.A;
-  await observeNat(lab, lab.sites.A);
+  await observeNats(lab, lab.sites.A);
   const [inner, outer] = await Promise.all([router, outerRouter].map((node) => lab.faults.flowsAlive(node)));
   assert.ok(inner?.some((flow) => flow.includes(`src=${host.address}`) && flow.includes(`dst=${router.address}`)));
   assert.ok(

@@ -26,15 +26,19 @@ export type NatObservation =
 const PORTS = "7001,7002";
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** @returns what the NAT of a site does, by asking echo servers on the public segment. */
-export async function observeNat(lab: Lab, site: LabSite): Promise<NatObservation> {
+/** @returns what the NAT of each of these sites does, by asking echo servers on the public segment. */
+export async function observeNats(lab: Lab, ...sites: LabSite[]): Promise<NatObservation[]> {
   const addresses = rendezvousAddresses.join(",");
   const server = lab.spawn(lab.rendezvous, [process.execPath, script("./nat-echo-server.js"), addresses, PORTS]);
   try {
     await server.waitForJson("ready", 10_000);
-    const client = lab.spawn(site.host, [process.execPath, script("./nat-echo-client.js"), addresses, PORTS]);
-    const { event: _, ...observation } = (await client.waitForJson("observed", 20_000)).fields;
-    return observation as unknown as NatObservation;
+    return await Promise.all(
+      sites.map(async (site) => {
+        const client = lab.spawn(site.host, [process.execPath, script("./nat-echo-client.js"), addresses, PORTS]);
+        const { event: _, ...observation } = (await client.waitForJson("observed", 20_000)).fields;
+        return observation as unknown as NatObservation;
+      }),
+    );
   } finally {
     await server.stop("SIGKILL");
   }
@@ -73,12 +77,11 @@ export const expectedBehaviour: Readonly<Record<NatKind, Behaviour | undefined>>
 
 /** Proves that the NATs of these sites behave as they are named; a test does so before it relies on them. */
 export async function assertNats(lab: Lab, ...sites: LabSite[]): Promise<void> {
-  // One after the other: they share the ports of the echo servers.
-  for (const site of sites) {
+  const observations = await observeNats(lab, ...sites);
+  for (const [index, site] of sites.entries()) {
     const expected = expectedBehaviour[site.kind];
-    const seen = await observeNat(lab, site);
-    const wanted =
-      expected === undefined ? { udp: false } : { udp: true, address: site.host.publicAddresses[0], ...expected };
-    assert.deepEqual(seen, wanted, `the NAT of ${site.name} is no ${site.kind}`);
+    const address = site.host.publicAddresses[0];
+    const wanted = expected === undefined ? { udp: false } : { udp: true, address, ...expected };
+    assert.deepEqual(observations[index], wanted, `the NAT of ${site.name} is no ${site.kind}`);
   }
 }

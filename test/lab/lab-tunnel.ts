@@ -1,0 +1,147 @@
+// The program itself in the lab: rendezvous, expose and connect as processes in their hosts, driven and watched
+// through nothing but the command line and its JSON lines, as a script would.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Lab } from "./lab.ts";
+import type { LabEvent, LabProcess } from "./lab-process.ts";
+import { assertNats } from "./nat-observation.ts";
+import type { NatKind } from "./router-rules.ts";
+import type { LabNode } from "./topology.ts";
+
+const program = fileURLToPath(new URL("../../cmd/tunnel.js", import.meta.url));
+const fileServer = fileURLToPath(new URL("./file-server.js", import.meta.url));
+
+const RENDEZVOUS_PORT = 4700;
+const START_TIMEOUT_MS = 10_000;
+
+/** How a program is started, where it differs from the usual. */
+export interface StartOptions {
+  /** Programs with equal words share a state directory, and so an identity; the host's name where absent. */
+  readonly identity?: string;
+  readonly args?: readonly string[];
+}
+
+export interface Exposed {
+  readonly process: LabProcess;
+  readonly peerId: string;
+  readonly ticket: string;
+}
+
+export interface Connected {
+  readonly process: LabProcess;
+  /** "127.0.0.1:3000". */
+  readonly local: string;
+}
+
+const text = (event: LabEvent, field: string): string => {
+  const value = event.fields[field];
+  if (typeof value !== "string") throw new Error(`"${event.event}" has no ${field}: ${JSON.stringify(event.fields)}`);
+  return value;
+};
+
+export class LabTunnel {
+  readonly lab: Lab<"A" | "B">;
+  /** The service's side, and the client's. */
+  readonly serviceHost: LabNode;
+  readonly clientHost: LabNode;
+  private readonly started: LabProcess[] = [];
+  private rendezvousAddress = "";
+
+  constructor(lab: Lab<"A" | "B">) {
+    this.lab = lab;
+    this.serviceHost = lab.sites.A.host;
+    this.clientHost = lab.sites.B.host;
+  }
+
+  /** Starts the program with `--json`. */
+  start(node: LabNode, args: readonly string[], identity = node.name): LabProcess {
+    if (!existsSync(program)) throw new Error(`${program} is not built`);
+    const process_ = this.lab.spawn(node, [process.execPath, program, ...args, "--json"], {
+      env: {
+        HOME: this.lab.scratch,
+        TUNNEL_STATE_DIR: join(this.lab.scratch, `state-${identity}`),
+        TUNNEL_RENDEZVOUS: this.rendezvousAddress,
+      },
+    });
+    this.started.push(process_);
+    return process_;
+  }
+
+  /** Starts the rendezvous, again under the same identity and address where it ran before. */
+  async startRendezvous(): Promise<LabProcess> {
+    const { rendezvous } = this.lab;
+    const process = this.start(rendezvous, ["rendezvous", "--listen", `0.0.0.0:${RENDEZVOUS_PORT}`]);
+    const id = text(await process.waitForJson("ready", START_TIMEOUT_MS), "id");
+    this.rendezvousAddress = `${id}@${rendezvous.address}:${RENDEZVOUS_PORT}`;
+    return process;
+  }
+
+  async expose(port: number, options: StartOptions = {}): Promise<Exposed> {
+    const process = this.start(this.serviceHost, ["expose", String(port), ...(options.args ?? [])], options.identity);
+    const ready = await process.waitForJson("ready", START_TIMEOUT_MS);
+    return { process, peerId: text(ready, "peerId"), ticket: text(ready, "ticket") };
+  }
+
+  /** @param goal a ticket or a peer id */
+  async connect(goal: string, port: number, options: StartOptions = {}): Promise<Connected> {
+    const args = ["connect", goal, "--listen", `127.0.0.1:${port}`, ...(options.args ?? [])];
+    const process = this.start(this.clientHost, args, options.identity);
+    return { process, local: text(await process.waitForJson("listening", START_TIMEOUT_MS), "local") };
+  }
+
+  /** Starts an HTTP server to expose; it serves contents by length and seed. */
+  async serveFiles(port: number): Promise<LabProcess> {
+    const server = this.lab.spawn(this.serviceHost, [process.execPath, fileServer, String(port)]);
+    await server.waitForJson("ready", START_TIMEOUT_MS);
+    return server;
+  }
+
+  /** The last words of every program that was started. */
+  describe(): string {
+    return this.started.map((process) => `==== ${process.title}\n${process.tail()}`).join("\n");
+  }
+}
+
+/** Waits for a program to say that its traffic goes this way. @param from how many of its events to pass over */
+export function pathEvent(
+  process: LabProcess,
+  via: "relay" | "direct",
+  timeoutMs: number,
+  from = 0,
+): Promise<LabEvent> {
+  return process.waitForJson("path", timeoutMs, (event) => event.fields.via === via, from);
+}
+
+/** @returns the bytes that a node has received on its uplink so far. */
+export async function receivedBytes(lab: Lab, node: LabNode): Promise<number> {
+  const table = await lab.output(node, ["cat", "/proc/net/dev"]);
+  const row = table.split("\n").find((line) => line.trim().startsWith(`${node.uplink}:`));
+  return Number(row?.split(":")[1]?.trim().split(/\s+/)[0]);
+}
+
+/**
+ * A test in a lab of its own: a rendezvous, the service's site A and the client's site B, whose NATs have been proven to be
+ * what they are called. When it fails, the last words of all programs are shown.
+ */
+export function labTest(
+  name: string,
+  kinds: { readonly A: NatKind; readonly B: NatKind },
+  body: (tunnel: LabTunnel, context: TestContext) => Promise<void>,
+): void {
+  test(name, async (context) => {
+    const lab = await Lab.create<"A" | "B">(kinds);
+    const tunnel = new LabTunnel(lab);
+    try {
+      await assertNats(lab, lab.sites.A, lab.sites.B);
+      await body(tunnel, context);
+    } catch (error) {
+      context.diagnostic(tunnel.describe());
+      throw error;
+    } finally {
+      await lab.destroy();
+    }
+  });
+}

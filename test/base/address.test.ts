@@ -1,3 +1,5 @@
+// Addresses in text and in bytes: Node's own parser is the second opinion, RFC 5952 the authority on canonical text.
+
 import assert from "node:assert/strict";
 import { isIPv4, isIPv6 } from "node:net";
 import { test } from "node:test";

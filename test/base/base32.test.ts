@@ -1,3 +1,5 @@
+// Base32 against the vectors of RFC 4648 §10, and the promise that one text stands for each byte string.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -45,7 +47,7 @@ test("one text stands for each byte string: what decodes encodes to itself", () 
 });
 
 test("foreign characters, impossible lengths and bits left over are refused", () => {
-  const foreign = ["m1", "m0", "m8", "m9", "m=", "m y", "mÿ", "m\u212a", "\u0130y", "😀y"];
+  const foreign = ["m1", "m0", "m8", "m9", "m=", "m y", "mÿ", "\u212ay", "\u0130y", "😀y"];
   const impossible = ["a", "aaa", "aaaaaa"];
   for (const text of [...foreign, ...impossible, "mz", "mzxr"]) assert.equal(decodeBase32(text), undefined, text);
 });

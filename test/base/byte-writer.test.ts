@@ -1,3 +1,5 @@
+// Writing fields: the varints of RFC 9000 §A.1, and that nothing is written past the end.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

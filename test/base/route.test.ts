@@ -1,3 +1,5 @@
+// Interned routes: one object a place, and no memory for a route that nobody holds.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";

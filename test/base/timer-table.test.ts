@@ -1,3 +1,5 @@
+// Deadlines in a table: when a timer is due, and which comes first.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

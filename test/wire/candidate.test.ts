@@ -1,3 +1,5 @@
+// The bodies of CANDIDATES and PUNCH: their bytes, their bounds, and that no peer can break their decoders.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

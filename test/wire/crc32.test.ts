@@ -1,3 +1,5 @@
+// CRC-32 against the check value that every catalogue of checksums gives.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "../../src/wire/crc32.ts";

@@ -1,3 +1,5 @@
+// Packet kinds, lengths and headers in clear: what a receiver decides before it has authenticated anything.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -38,6 +40,8 @@ test("the header of a data packet is kind, key phase, length, session, path, pac
   const bytes = new Uint8Array(18).fill(0xee);
   writeDataHeader(bytes, 1, 1, 0x05dc, 0x8102_0304, 0xf102, 0x8102_0304_0506);
   assert.equal(hex(bytes), "eec40105dc81020304f102810203040506ee");
+  bytes[2] = 0xfe;
+  assert.equal(readKeyPhase(bytes, 1), 0, "the other flags are no part of the key phase");
 });
 
 test("what a data header says is read back from any position", () => {

@@ -1,9 +1,12 @@
+// Reading frames: order, bounds, the probing space, and that only frameEncoding is ever thrown.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ByteWriter } from "../../src/base/byte-writer.ts";
 import { ACK_FRAME_RANGES_MAX } from "../../src/base/limits.ts";
 import { closeCode, ProtocolError } from "../../src/base/protocol-error.ts";
+import { frameType } from "../../src/wire/frame.ts";
 import { FrameDecoder } from "../../src/wire/frame-decoder.ts";
 import { fromHex, mutated } from "./arbitrary.ts";
 import { frame } from "./frame-arbitrary.ts";
@@ -117,6 +120,14 @@ test("what cannot be read closes the connection with frameEncoding", () => {
   for (const [name, text] of Object.entries(broken)) {
     assert.throws(() => decodeFrames(fromHex(text)), isFrameEncoding, name);
     assert.throws(() => decodeFrames(fromHex(`01 ${text}`)), isFrameEncoding, name);
+  }
+});
+
+test("a type that is not in the table is refused, whatever follows it", () => {
+  const known = new Set([...Object.values(frameType), 0x09, 0x0a, 0x0b] as number[]);
+  for (let type = 0; type < 256; type++) {
+    if (!known.has(type))
+      assert.throws(() => decodeFrames(Uint8Array.of(type, ...new Uint8Array(64))), isFrameEncoding);
   }
 });
 

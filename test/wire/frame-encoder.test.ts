@@ -1,3 +1,5 @@
+// Writing frames: the bytes of each as SPEC.md draws them, and the sizes that a packet builder is told before.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -108,6 +110,16 @@ test("an ACK is cut to the newest ranges that fit, and not one fewer", () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test("an ACK is cut right where the count of its ranges takes a second byte", () => {
+  const ranges = new Float64Array(200);
+  for (let i = 0; i < 100; i++) ranges.fill(1000 - 3 * i, 2 * i, 2 * i + 2);
+  for (let roomBytes = 0; roomBytes < 300; roomBytes++) {
+    const fit = ackRangesThatFit(1, 0, ranges, 100, roomBytes);
+    if (fit > 0) assert(ackBytes(1, 0, ranges, fit) <= roomBytes);
+    if (fit < 100) assert(ackBytes(1, 0, ranges, fit + 1) > roomBytes);
+  }
 });
 
 test("an ACK without ranges, or with more than a peer would read, is an assertion", () => {

@@ -1,3 +1,5 @@
+// The packets of the handshake in hex, their payloads, and the fields that are found in them again.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,5 @@
+// The question for a rendezvous's key and the answer, in hex.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

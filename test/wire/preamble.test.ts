@@ -1,3 +1,5 @@
+// The first bytes of a forwarded stream, which come in pieces and from whoever opened it.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -42,6 +44,11 @@ test("every beginning of a preamble is incomplete", () => {
       }
     }),
   );
+});
+
+test("a name keeps the byte order mark that it begins with", () => {
+  const decoded = decodePreamble(encodePreamble({ kind: "service", name: "\ufeffx" }));
+  assert.deepEqual(decoded, { preamble: { kind: "service", name: "\ufeffx" }, consumedBytes: 7 });
 });
 
 test("the longest name fits", () => {

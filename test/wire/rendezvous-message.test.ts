@@ -1,3 +1,5 @@
+// The messages of agent and rendezvous in hex, and the reader that puts them together from a stream in any pieces.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -111,15 +113,29 @@ test("messages are read back byte by byte", () => {
   );
 });
 
-test("a message keeps its bytes when the pieces are reused", () => {
-  const piece = encodeRendezvousMessage({ type: "incoming", channel: counting(1, 8), packet: counting(9, 2) });
-  const reader = new RendezvousMessageReader();
-  reader.push(piece);
-  const incoming = reader.next();
-  piece.fill(0);
-  reader.push(encodeRendezvousMessage({ type: "close-channel", channel: new Uint8Array(8) }));
-  reader.next();
-  assert.deepEqual(incoming, { type: "incoming", channel: counting(1, 8), packet: counting(9, 2) });
+test("the fields of a message are copies that hold nothing else in memory", () => {
+  fc.assert(
+    fc.property(message, (value) => {
+      const [decoded] = read(encodeRendezvousMessage(value));
+      assert(decoded !== undefined);
+      for (const field of Object.values(decoded).flat()) {
+        if (field instanceof Uint8Array) assert.equal(field.buffer.byteLength, field.length);
+      }
+    }),
+  );
+});
+
+test("the end of one message and the beginning of the next may come together", () => {
+  const messages = Array.from(
+    { length: 12 },
+    (_, i): RendezvousMessage => ({ type: "incoming", channel: counting(i, 8), packet: counting(i, 300) }),
+  );
+  const stream = concat(messages.map(encodeRendezvousMessage));
+  for (const pieceBytes of [100, 313, 320, 700, 1000]) {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < stream.length; at += pieceBytes) pieces.push(stream.subarray(at, at + pieceBytes));
+    assert.deepEqual(read(...pieces), messages);
+  }
 });
 
 test("the longest message is read, and a longer one is never written", () => {

@@ -1,3 +1,5 @@
+// The list of transport parameters: defaults, unknown ids, and what is refused.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -318,6 +318,8 @@ export const RENDEZVOUS_REGISTER_INTERVAL_MS = 1_000;
 export const RENDEZVOUS_OPEN_TIMEOUT_MS = 5_000;
 /** OPENs under way at once. */
 export const RENDEZVOUS_OPENS_MAX = 1_024;
+/** Relay channels that an agent remembers: those it opened and those it was asked for. */
+export const RENDEZVOUS_CHANNELS_MAX = 2 * RELAY_CHANNELS_PER_AGENT_MAX;
 /** Identity requests: the first is repeated after this long, doubling … */
 export const IDENTITY_RETRY_MS = 300;
 /** … up to this. */
@@ -356,7 +358,5 @@ export const RESUME_RETRY_MS = 3_000;
 export const PREAMBLE_WAIT_MAX = 4096;
 /** Routes of relayed packets that are remembered for the next packet. */
 export const RELAY_ROUTES_MAX = 1024;
-/** A rendezvous that has not answered for this long is said to be unreachable, and the next address is tried. */
-export const RENDEZVOUS_ANSWER_MS = 4_000;
 /** One that was lost gets this long to come back before another is tried: a restart takes seconds. */
 export const RENDEZVOUS_RETURN_MS = 10_000;

@@ -1,0 +1,345 @@
+// An agent's session with its rendezvous, kept up for as long as the agent runs. It sits on the agent's own endpoint, so that the
+// rendezvous sees the very address that peers will see, and the agent routes the session's connection events here.
+//
+//   handshake ──connected──▶ session ──stalled for a while──▶ handshake beside it, whichever works first stays
+//       ▲                       │
+//       └──────pause────────────┴──closed
+//
+// An old session stays until the new one is confirmed; the rendezvous takes both for the same instance and hands the relay
+// channels over, so that connections which are being relayed notice nothing.
+
+import type { SocketAddress } from "../base/address.ts";
+import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_STALL_MS } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import { closeCode, ProtocolError } from "../base/protocol-error.ts";
+import type { Random } from "../base/random.ts";
+import type { Route, RouteTable } from "../base/route.ts";
+import { TimerTable } from "../base/timer-table.ts";
+import type { Transmit } from "../base/transmit.ts";
+import { equalBytes } from "../crypto/secret.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { ConnectionEvent } from "../transport/connection-event.ts";
+import { type Endpoint, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
+import { IdentityInquiry } from "./identity-inquiry.ts";
+import { MessageStream } from "./message-stream.ts";
+import { ReconnectSchedule } from "./reconnect-schedule.ts";
+import type { RendezvousClientEvent } from "./rendezvous-client-event.ts";
+import { type OpenRequest, RendezvousConversation } from "./rendezvous-conversation.ts";
+
+export type { RendezvousClientEvent } from "./rendezvous-client-event.ts";
+
+export interface RendezvousClientConfig {
+  readonly endpoint: Endpoint;
+  readonly routes: RouteTable;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Which rendezvous. */
+export interface RendezvousTarget {
+  readonly address: SocketAddress;
+  /** Further addresses of the same one, of the other family say; attempts go through all of them in turn. */
+  readonly alternatives?: readonly SocketAddress[];
+  /** Ed25519. Without it the first answer is believed, and told by "identity". */
+  readonly publicKey?: Uint8Array;
+}
+
+const timer = { attempt: 0, retry: 1, stall: 2 } as const;
+
+export class RendezvousClient {
+  private readonly endpoint: Endpoint;
+  private readonly routes: RouteTable;
+  private readonly log: Log;
+  private readonly schedule: ReconnectSchedule;
+  private readonly inquiry: IdentityInquiry;
+  private readonly conversation: RendezvousConversation;
+  private readonly timers = new TimerTable(3);
+  private readonly events: RendezvousClientEvent[] = [];
+  private addresses: readonly SocketAddress[] = [];
+  private addressIndex = 0;
+  private trustedKey: Uint8Array | undefined;
+  /** The connection that carries the conversation, also while it is stalled. */
+  private session: Connection | undefined;
+  /** The handshake that is to become the next session. */
+  private attempt: Connection | undefined;
+  /** Connections that were let go and whose last events are still to come. */
+  private readonly dismissed = new Set<Connection>();
+  /** Of the rendezvous's process: another one knows nothing of our channels. */
+  private serverInstance: Uint8Array | undefined;
+
+  constructor(config: RendezvousClientConfig) {
+    this.endpoint = config.endpoint;
+    this.routes = config.routes;
+    this.log = config.log;
+    this.schedule = new ReconnectSchedule(config.random);
+    this.inquiry = new IdentityInquiry(config.random);
+    this.conversation = new RendezvousConversation(config.routes, (event) => {
+      // Only now is it certain that the rendezvous takes us; one that is full closes the session before.
+      if (event.type === "registered") this.schedule.reset();
+      this.events.push(event);
+    });
+  }
+
+  /** Whether introductions can be asked for. */
+  get isConnected(): boolean {
+    return this.conversation.isUsable;
+  }
+
+  /** The key that the rendezvous has to prove, once it is known. */
+  get publicKey(): Uint8Array | undefined {
+    return this.trustedKey;
+  }
+
+  /** Smoothed round trip to the rendezvous in ms, where there is a session. */
+  get rttMs(): number | undefined {
+    return this.session?.rttMs;
+  }
+
+  /** Begins to hold a session with this rendezvous. One with another is kept until then. */
+  start(nowMs: number, target: RendezvousTarget): void {
+    if (this.holds(target)) return;
+    this.addresses = [target.address, ...(target.alternatives ?? [])];
+    this.addressIndex = 0;
+    this.trustedKey = target.publicKey;
+    this.schedule.reset();
+    this.beginAttempt(nowMs);
+  }
+
+  /** Ends the session for good. */
+  stop(nowMs: number): void {
+    this.addresses = [];
+    this.dropAttempt(nowMs);
+    for (const row of Object.values(timer)) this.timers.clear(row);
+    const { session } = this;
+    if (session === undefined) return;
+    this.leave(session);
+    this.conversation.detach();
+    session.close(nowMs, closeCode.goingAway, "the agent is shutting down");
+  }
+
+  /** What others may ask for here; replaces what was registered before, and is remembered for later sessions. */
+  register(nowMs: number, selectors: readonly Uint8Array[]): void {
+    this.conversation.register(nowMs, selectors);
+  }
+
+  /** Asks to be introduced. @returns the request's number; "opened" or "open-failed" follows in any case. */
+  open(nowMs: number, request: OpenRequest): number {
+    return this.conversation.open(nowMs, request);
+  }
+
+  /** A relay channel is not needed any more. */
+  closeChannel(nowMs: number, route: Route): void {
+    this.conversation.closeChannel(nowMs, route);
+  }
+
+  /** Something suggests that the rendezvous is gone, or is back: it is asked at once. */
+  poke(nowMs: number): void {
+    if (this.session !== undefined) this.session.ping();
+    if (this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
+  }
+
+  /** The host's network is another one, or it woke up: earlier failures mean nothing. */
+  handleNetworkChange(nowMs: number): void {
+    this.schedule.reset();
+    this.session?.onNetworkChange();
+    if (this.attempt !== undefined || this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
+  }
+
+  /** Whether the events of this connection belong here. */
+  owns(connection: Connection): boolean {
+    return connection === this.session || connection === this.attempt || this.dismissed.has(connection);
+  }
+
+  handleConnectionEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {
+    if (connection === this.session) this.handleSessionEvent(nowMs, connection, event);
+    else if (connection === this.attempt) this.handleAttemptEvent(nowMs, connection, event);
+    else if (event.type === "closed") this.dismissed.delete(connection);
+  }
+
+  /** @param packet an identity reply (c7) from wherever this client's rendezvous is. */
+  handleIdentityReply(nowMs: number, packet: Uint8Array): void {
+    const publicKey = this.inquiry.handleReply(packet);
+    const { address } = this;
+    if (publicKey === undefined || address === undefined) return;
+    this.trustedKey = publicKey;
+    this.events.push({ type: "identity", address, publicKey });
+    this.beginAttempt(nowMs);
+  }
+
+  pollTimeout(): number {
+    return Math.min(this.timers.earliest(), this.conversation.pollTimeout(), this.inquiry.pollTimeout());
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.conversation.handleTimeout(nowMs);
+    if (this.timers.takeDue(timer.stall, nowMs)) this.handleStall(nowMs);
+    if (this.timers.takeDue(timer.attempt, nowMs)) {
+      this.failAttempt(nowMs, `no answer within ${RENDEZVOUS_ATTEMPT_MS / 1000} seconds`);
+    }
+    if (this.timers.takeDue(timer.retry, nowMs)) this.beginAttempt(nowMs);
+  }
+
+  /** Identity requests alone; the session's packets are the endpoint's. */
+  pollTransmit(nowMs: number, out: Transmit): boolean {
+    return this.inquiry.pollTransmit(nowMs, out);
+  }
+
+  pollEvent(): RendezvousClientEvent | undefined {
+    return this.events.shift();
+  }
+
+  /** Whether the session is with this very rendezvous. */
+  private holds({ address, publicKey }: RendezvousTarget): boolean {
+    const remote = this.session?.activePath?.route.remote;
+    return (
+      this.isConnected &&
+      this.session !== undefined &&
+      remote?.host === address.host &&
+      remote.port === address.port &&
+      (publicKey === undefined || equalBytes(publicKey, this.session.remoteIdentity))
+    );
+  }
+
+  // ---- attempts
+
+  private get address(): SocketAddress | undefined {
+    return this.addresses[this.addressIndex % this.addresses.length];
+  }
+
+  private beginAttempt(nowMs: number): void {
+    this.dropAttempt(nowMs);
+    const { address, trustedKey: publicKey } = this;
+    if (address === undefined) return;
+    this.timers.set(timer.attempt, nowMs + RENDEZVOUS_ATTEMPT_MS);
+    const route = this.routes.direct(address);
+    if (publicKey === undefined) {
+      this.inquiry.start(nowMs, route);
+      return;
+    }
+    const options = { remoteIdentity: publicKey, psk: NO_PSK, secretTag: NO_SECRET_TAG, route };
+    this.attempt = this.endpoint.connect(nowMs, options);
+    if (this.attempt === undefined) this.failAttempt(nowMs, "its public key is no valid one");
+  }
+
+  private dropAttempt(nowMs: number): void {
+    this.inquiry.stop();
+    this.timers.clear(timer.attempt);
+    this.timers.clear(timer.retry);
+    const { attempt } = this;
+    this.attempt = undefined;
+    if (attempt !== undefined) this.dismiss(nowMs, attempt);
+  }
+
+  /** Closes a connection that is not wanted any more, and still owns what it has to say. */
+  private dismiss(nowMs: number, connection: Connection): void {
+    this.dismissed.add(connection);
+    connection.close(nowMs, closeCode.none, "another session is used");
+  }
+
+  private failAttempt(nowMs: number, message: string): void {
+    const { address } = this;
+    this.dropAttempt(nowMs);
+    this.addressIndex++;
+    this.timers.set(timer.retry, nowMs + this.schedule.pauseMs(nowMs));
+    if (address !== undefined) this.events.push({ type: "unreachable", address, message });
+  }
+
+  private handleAttemptEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {
+    if (event.type === "connected") this.begin(nowMs, connection);
+    else if (event.type === "closed") this.failAttempt(nowMs, event.reason);
+  }
+
+  // ---- the session
+
+  private begin(nowMs: number, connection: Connection): void {
+    this.attempt = undefined;
+    this.dropAttempt(nowMs);
+    const before = this.session;
+    if (before !== undefined) {
+      this.leave(before);
+      // The endpoint has closed it already where it was the same process of the rendezvous.
+      before.close(nowMs, closeCode.none, "another session is used");
+    }
+    this.session = connection;
+    const restarted = this.serverInstance === undefined || !equalBytes(this.serverInstance, connection.remoteInstance);
+    if (restarted) this.conversation.forgetChannels();
+    this.serverInstance = connection.remoteInstance;
+    const stream = connection.openStream(nowMs);
+    const remote = connection.activePath?.route.remote;
+    if (stream === undefined || remote === undefined) {
+      connection.close(nowMs, closeCode.violation, "the rendezvous lets no stream be opened");
+      return;
+    }
+    this.conversation.attach(nowMs, new MessageStream(stream), remote);
+    this.events.push({ type: "connected", address: remote, publicKey: connection.remoteIdentity });
+  }
+
+  /** Nothing of this connection is heeded any more. */
+  private leave(connection: Connection): void {
+    this.session = undefined;
+    this.timers.clear(timer.stall);
+    if (connection.state !== "closed") this.dismissed.add(connection);
+  }
+
+  private handleSessionEvent(nowMs: number, session: Connection, event: ConnectionEvent): void {
+    switch (event.type) {
+      case "readable":
+        this.read(nowMs, session);
+        break;
+      case "writable":
+        this.conversation.handleWritable();
+        break;
+      case "stream-reset":
+      case "stop-sending":
+        session.close(nowMs, closeCode.violation, "the conversation was reset");
+        break;
+      case "stalled":
+        this.timers.set(timer.stall, nowMs + RENDEZVOUS_STALL_MS);
+        break;
+      case "recovered":
+        this.handleRecovered(nowMs, session);
+        break;
+      case "closed":
+        this.handleClosed(nowMs, event.reason);
+        break;
+    }
+  }
+
+  private read(nowMs: number, session: Connection): void {
+    try {
+      this.conversation.handleReadable(nowMs);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.log.warn("the rendezvous broke the protocol; the session is closed", { detail: error.message });
+      session.close(nowMs, error.code, error.message);
+    }
+  }
+
+  /** Nothing has come back for a while. It may be the network or the rendezvous: a new handshake is tried beside the old session. */
+  private handleStall(nowMs: number): void {
+    this.conversation.pause();
+    this.events.push({ type: "lost", message: "it does not answer" });
+    this.beginAttempt(nowMs);
+  }
+
+  private handleRecovered(nowMs: number, session: Connection): void {
+    this.timers.clear(timer.stall);
+    if (!this.conversation.isPaused || this.attempt?.state === "connected") return;
+    this.dropAttempt(nowMs);
+    this.conversation.resume(nowMs);
+    const address = session.activePath?.route.remote ?? this.addresses[0];
+    if (address !== undefined) this.events.push({ type: "connected", address, publicKey: session.remoteIdentity });
+  }
+
+  private handleClosed(nowMs: number, reason: string): void {
+    this.session = undefined;
+    this.timers.clear(timer.stall);
+    if (!this.conversation.isPaused) this.events.push({ type: "lost", message: reason });
+    this.conversation.detach();
+    // The rendezvous closes the channels of an agent whose session has ended.
+    this.conversation.forgetChannels();
+    if (this.attempt === undefined && !this.timers.isSet(timer.attempt)) {
+      this.timers.set(timer.retry, nowMs + this.schedule.pauseMs(nowMs));
+    }
+  }
+}

@@ -1,6 +1,7 @@
 // Asks a rendezvous that is known by its address only for its public key (SPEC.md, "Identity of a rendezvous"). The question is
 // repeated until somebody answers with its nonce.
 
+import type { SocketAddress } from "../base/address.ts";
 import { IDENTITY_RETRY_MAX_MS, IDENTITY_RETRY_MS } from "../base/limits.ts";
 import { type Random, randomBytes } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
@@ -38,10 +39,11 @@ export class IdentityInquiry {
   }
 
   /** @returns the Ed25519 key that answers the question, which is then over; undefined for anything else. */
-  handleReply(packet: Uint8Array): Uint8Array | undefined {
+  handleReply(from: SocketAddress, packet: Uint8Array): Uint8Array | undefined {
     const asked = this.question;
     const reply = decodeIdentityReply(packet);
     if (asked === undefined || reply === undefined || !equalBytes(reply.nonce, asked.nonce)) return undefined;
+    if (from.host !== asked.route.remote.host || from.port !== asked.route.remote.port) return undefined;
     this.stop();
     return reply.publicKey;
   }

@@ -23,10 +23,8 @@ import { type Endpoint, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
 import { IdentityInquiry } from "./identity-inquiry.ts";
 import { MessageStream } from "./message-stream.ts";
 import { ReconnectSchedule } from "./reconnect-schedule.ts";
-import type { RendezvousClientEvent } from "./rendezvous-client-event.ts";
 import { type OpenRequest, RendezvousConversation } from "./rendezvous-conversation.ts";
-
-export type { RendezvousClientEvent } from "./rendezvous-client-event.ts";
+import type { RendezvousEvent } from "./rendezvous-event.ts";
 
 export interface RendezvousClientConfig {
   readonly endpoint: Endpoint;
@@ -54,7 +52,7 @@ export class RendezvousClient {
   private readonly inquiry: IdentityInquiry;
   private readonly conversation: RendezvousConversation;
   private readonly timers = new TimerTable(3);
-  private readonly events: RendezvousClientEvent[] = [];
+  private readonly events: RendezvousEvent[] = [];
   private addresses: readonly SocketAddress[] = [];
   private addressIndex = 0;
   private trustedKey: Uint8Array | undefined;
@@ -156,13 +154,12 @@ export class RendezvousClient {
     else if (event.type === "closed") this.dismissed.delete(connection);
   }
 
-  /** @param packet an identity reply (c7) from wherever this client's rendezvous is. */
-  handleIdentityReply(nowMs: number, packet: Uint8Array): void {
-    const publicKey = this.inquiry.handleReply(packet);
-    const { address } = this;
-    if (publicKey === undefined || address === undefined) return;
+  /** @param packet an identity reply (c7). */
+  handleIdentityReply(nowMs: number, from: SocketAddress, packet: Uint8Array): void {
+    const publicKey = this.inquiry.handleReply(from, packet);
+    if (publicKey === undefined) return;
     this.trustedKey = publicKey;
-    this.events.push({ type: "identity", address, publicKey });
+    this.events.push({ type: "identity", address: from, publicKey });
     this.beginAttempt(nowMs);
   }
 
@@ -184,7 +181,7 @@ export class RendezvousClient {
     return this.inquiry.pollTransmit(nowMs, out);
   }
 
-  pollEvent(): RendezvousClientEvent | undefined {
+  pollEvent(): RendezvousEvent | undefined {
     return this.events.shift();
   }
 

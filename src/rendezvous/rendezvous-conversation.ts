@@ -19,8 +19,8 @@ import {
   channelEndOf,
   type OpenFailure,
   openFailureOf,
-  type RendezvousClientEvent,
-} from "./rendezvous-client-event.ts";
+  type RendezvousEvent,
+} from "./rendezvous-event.ts";
 
 /** What an introduction is asked for with. */
 export interface OpenRequest {
@@ -36,7 +36,7 @@ const CHANNEL_OFFSET = 4;
 
 export class RendezvousConversation {
   private readonly routes: RouteTable;
-  private readonly emit: (event: RendezvousClientEvent) => void;
+  private readonly emit: (event: RendezvousEvent) => void;
   private messages: MessageStream | undefined;
   private remote: SocketAddress | undefined;
   private paused = false;
@@ -48,7 +48,7 @@ export class RendezvousConversation {
   private readonly opens = new Map<number, number>();
   private readonly channels = new Map<string, Route>();
 
-  constructor(routes: RouteTable, emit: (event: RendezvousClientEvent) => void) {
+  constructor(routes: RouteTable, emit: (event: RendezvousEvent) => void) {
     this.routes = routes;
     this.emit = emit;
   }

@@ -17,7 +17,7 @@ export type OpenFailure =
 /** Why a relay channel is of no use any more. */
 export type ChannelEnd = "closed-by-peer" | "peer-gone" | "idle" | "rendezvous-lost";
 
-export type RendezvousClientEvent =
+export type RendezvousEvent =
   /** There is a session; all that was asked for is in force. */
   | { readonly type: "connected"; readonly address: SocketAddress; readonly publicKey: Uint8Array }
   /** There is none any more; a new one is being tried for. `message` is a sentence for people. */

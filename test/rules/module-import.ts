@@ -12,7 +12,8 @@ export interface ModuleImport {
   readonly clause: string;
 }
 
-const STATEMENT = /\b(?:(?:import|export)\b([^"'`;]*?)\bfrom\s*|import\s*|import\s*\(\s*|require\s*\(\s*)(["'`])/g;
+const STATEMENT =
+  /\b(?:(?:import|export)\b([^"'`;]*?)\bfrom\s*|import\s*|import\s*\(\s*|(?:require|createRequire\s*\([^()]*\))\s*\(\s*)(["'`])/g;
 
 /** @returns the imports in the order in which they stand. */
 export function importsOf(file: SourceFile): ModuleImport[] {

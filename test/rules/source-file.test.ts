@@ -34,6 +34,7 @@ test("every form of import is read, and one in a string or a comment is not", ()
     'export * from "./e.ts";',
     'import "./f.ts";',
     'const g = await import("./g.ts"), h = require("h");',
+    'const i = createRequire(import.meta.url)("i/sub");',
     '// import { no } from "./no.ts"',
     "const text = 'import { no } from \"./no.ts\"';",
     "export const list = Array.from('abc');",
@@ -47,6 +48,7 @@ test("every form of import is read, and one in a string or a comment is not", ()
     "src/base/f.ts",
     "src/base/g.ts",
     "h",
+    "i/sub",
   ];
   assert.deepEqual(found, expected);
 });

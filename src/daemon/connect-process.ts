@@ -2,9 +2,7 @@
 // start: what connects before the tunnel is up waits, and loses nothing.
 
 import type { Socket } from "node:net";
-import { formatPeerId, parsePeerId } from "../crypto/peer-id.ts";
-import type { RendezvousAddress } from "../crypto/rendezvous-address.ts";
-import { parseTicket } from "../crypto/ticket.ts";
+import { formatPeerId } from "../crypto/peer-id.ts";
 import { formatHostPort, parsePort } from "../io/forward-target.ts";
 import { LocalListener } from "../io/local-listener.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
@@ -14,24 +12,17 @@ import type { Dial } from "../tunnel/dial.ts";
 import { describeStreamCode, streamCode } from "../wire/stream-code.ts";
 import { AgentProcess } from "./agent-process.ts";
 import type { CommandContext } from "./command.ts";
+import { type ConnectGoal, parseGoal } from "./connect-goal.ts";
 import { type ListenPlace, listenError, parseListenOption } from "./listen-option.ts";
 import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
 import { readTicketText, type TicketSourceOptions } from "./ticket-source.ts";
-import { systemCode, UsageError } from "./usage-error.ts";
+import { systemCode } from "./usage-error.ts";
 
 /** As the command line gives them. */
 export interface ConnectOptions extends TicketSourceOptions {
   readonly service?: string | undefined;
   readonly listen?: string | undefined;
   readonly rendezvous: readonly string[];
-}
-
-/** What to connect to, parsed. */
-export interface ConnectGoal {
-  readonly peer: Uint8Array;
-  readonly secret?: Uint8Array;
-  readonly service: string;
-  readonly rendezvous: readonly RendezvousAddress[];
 }
 
 /** @returns when the process was asked to end. @throws UsageError, OperatingError */
@@ -41,38 +32,6 @@ export async function runConnect(options: ConnectOptions, context: CommandContex
   const goal = parseGoal(await readTicketText(options, context.env), options, named);
   if (goal.rendezvous.length === 0) throw missingRendezvous();
   await new ConnectProcess(goal, context).run(listen);
-}
-
-/** @param named the rendezvous that the person named; without any, the ticket's are used. @throws UsageError */
-export function parseGoal(
-  text: string,
-  options: Pick<ConnectOptions, "service" | "rendezvous">,
-  named: readonly RendezvousAddress[],
-): ConnectGoal {
-  const peer = /^tunnel/i.test(text) ? undefined : parsePeerId(text);
-  if (peer !== undefined) return { peer, service: options.service ?? "", rendezvous: named };
-  const result = parseTicket(text);
-  if (!result.ok) {
-    const message =
-      /^[a-z2-7]{48,56}$/i.test(text) && !/^tunnel/i.test(text)
-        ? "the peer id is mistyped: one has 52 characters, and this is none; copy it again."
-        : result.message;
-    throw new UsageError(message, `ticket-${result.fault}`);
-  }
-  const { ticket } = result;
-  if (options.service !== undefined && options.service !== ticket.service) {
-    throw new UsageError(
-      `the ticket is for the service "${ticket.service}", not "${options.service}"; leave --service out, or get a ticket for that one`,
-    );
-  }
-  // What stands on the command line outrules the ticket; the environment is only for what names no rendezvous itself.
-  const given = options.rendezvous.length > 0 || ticket.rendezvous.length === 0;
-  return {
-    peer: ticket.peer,
-    secret: ticket.secret,
-    service: ticket.service,
-    rendezvous: given ? named : ticket.rendezvous,
-  };
 }
 
 class ConnectProcess {

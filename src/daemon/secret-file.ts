@@ -69,7 +69,9 @@ function readPrivate(path: string): string | undefined {
     throw stateError(path, error);
   }
   try {
-    const { mode } = fstatSync(descriptor);
+    const status = fstatSync(descriptor);
+    if (!status.isFile()) throw Object.assign(new Error("it is no file"), { code: "EISDIR" });
+    const { mode } = status;
     if (process.platform !== "win32" && (mode & 0o077) !== 0) throw tooOpen(path, mode);
     const bytes = Buffer.alloc(FILE_BYTES_MAX);
     return bytes.toString("utf8", 0, readSync(descriptor, bytes));

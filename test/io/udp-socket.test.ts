@@ -39,8 +39,14 @@ function send(socket: DatagramSocket, host: string, port: number, bytes: number[
 
 test("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 address", async (t) => {
   const both = await open(t);
-  if (!both.socket.families.includes(6)) return t.skip("no IPv6 here");
   const four = await open(t, "127.0.0.1");
+  if (!both.socket.families.includes(6)) {
+    // A machine without IPv6: the one socket is an IPv4 one and works.
+    send(four.socket, "127.0.0.1", both.socket.localPort, [4]);
+    await sleep(50);
+    assert.equal(both.received.length, 1);
+    return;
+  }
   const six = await open(t, "::1");
   send(four.socket, "127.0.0.1", both.socket.localPort, [4]);
   send(six.socket, "::1", both.socket.localPort, [6]);

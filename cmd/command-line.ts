@@ -3,6 +3,7 @@
 
 import yargs from "yargs";
 import { programVersion } from "../src/daemon/program-version.ts";
+import { STANDARD_INPUT } from "../src/daemon/ticket-source.ts";
 import { endByUsage } from "../src/daemon/usage-failure.ts";
 import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo.ts";
@@ -25,7 +26,7 @@ const strings = {
 
 /** @param args what stands behind the program's name. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
-  const cli = yargs([...args]);
+  const cli = yargs(args.map((word) => (word === "-" ? STANDARD_INPUT : word)));
   await cli
     .scriptName("tunnel")
     .locale("en")

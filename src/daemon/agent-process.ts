@@ -23,7 +23,7 @@ import { type CommandContext, endByBug } from "./command.ts";
 import { loadIdentity } from "./identity-file.ts";
 import { RendezvousDirectory } from "./rendezvous-directory.ts";
 import { RendezvousPins } from "./rendezvous-pins.ts";
-import { onShutdownSignal } from "./shutdown-signals.ts";
+import { shutdownSignal } from "./shutdown-signal.ts";
 import { stateDirectoryPath } from "./state-directory.ts";
 import { readTestSettings, type TestSettings } from "./test-setting.ts";
 import type { OperatingError } from "./usage-error.ts";
@@ -56,7 +56,10 @@ export class AgentProcess {
   private ready = false;
   /** The rendezvous of which was told that they do not answer. */
   private readonly silent = new Set<string>();
-  private end: ((error?: OperatingError) => void) | undefined;
+  private end: (error?: OperatingError) => void = () => {};
+  private readonly ended = new Promise<OperatingError | undefined>((resolve) => {
+    this.end = resolve;
+  });
 
   /** @throws OperatingError where the identity or a pin cannot be used. */
   static async open(options: AgentProcessOptions): Promise<AgentProcess> {
@@ -73,6 +76,10 @@ export class AgentProcess {
     this.identity = identity;
     this.socket = socket;
     this.settings = readTestSettings(env);
+    void shutdownSignal().then((signal) => {
+      log.info("shutting down", { signal });
+      this.end();
+    });
     const { directAfterMs } = this.settings;
     this.agent = new Agent({
       identity,
@@ -129,18 +136,11 @@ export class AgentProcess {
 
   /** @returns when the process was asked to end and has said so to its peers. @throws OperatingError where it cannot go on. */
   async run(): Promise<void> {
-    const ended = new Promise<OperatingError | undefined>((resolve) => {
-      this.end = resolve;
-    });
-    onShutdownSignal((signal) => {
-      this.options.context.log.info("shutting down", { signal });
-      this.end?.();
-    });
     this.announceAddresses(interfaceAddresses({ loopback: this.settings.loopback, families: this.socket.families }));
     this.driver.start();
     this.network.start();
     this.directory.start();
-    const error = await ended;
+    const error = await this.ended;
     await this.shutdown();
     if (error !== undefined) throw error;
   }
@@ -233,6 +233,6 @@ export class AgentProcess {
   private onKeyChanged(error: OperatingError): void {
     // At the start a person is there to decide; a tunnel that has been running is not given up for what may be a forgery.
     if (this.ready) this.options.context.output.trouble(error.code, error.message);
-    else this.end?.(error);
+    else this.end(error);
   }
 }

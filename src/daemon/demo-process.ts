@@ -9,7 +9,8 @@ import { ChildCommand } from "./child-command.ts";
 import type { CommandContext } from "./command.ts";
 import { type Measurement, measure, startDemoService } from "./demo-service.ts";
 import type { Output, OutputEvent } from "./output.ts";
-import { onShutdownSignal } from "./shutdown-signals.ts";
+import { shutdownSignal } from "./shutdown-signal.ts";
+import { exitCode } from "./usage-error.ts";
 
 /** How long the direct path is held back, so that the relay can be measured. */
 const DIRECT_AFTER_MS = 4_000;
@@ -31,7 +32,9 @@ export async function runDemo({ output }: CommandContext): Promise<void> {
     await Promise.all(children.map((child) => child.end(END_TIMEOUT_MS)));
     rmSync(directory, { recursive: true, force: true });
   };
-  onShutdownSignal(() => void cleanUp().then(() => process.exit(0)));
+  void shutdownSignal()
+    .then(cleanUp)
+    .then(() => process.exit(exitCode.done));
   const start = (name: string, ...args: string[]): ChildCommand => {
     const child = new ChildCommand(args, {
       TUNNEL_STATE_DIR: join(directory, name),

@@ -15,7 +15,7 @@ import { RendezvousServer } from "../rendezvous/rendezvous-server.ts";
 import { type CommandContext, endByBug } from "./command.ts";
 import { loadIdentity } from "./identity-file.ts";
 import { listenError, parseListenOption } from "./listen-option.ts";
-import { onShutdownSignal } from "./shutdown-signals.ts";
+import { shutdownSignal } from "./shutdown-signal.ts";
 import { stateDirectoryPath } from "./state-directory.ts";
 
 /** As the command line gives them. */
@@ -50,16 +50,12 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
     onFault: (error) => endByBug(error, output.json),
   });
 
+  const signal = shutdownSignal();
   driver.start();
   const id = formatPeerId(identity.publicKey);
   const listen = formatHostPort(socket.localHost, socket.localPort);
   output.event({ event: "ready", listen, id }, describeReady(listen, id, context));
-  await new Promise<void>((resolve) => {
-    onShutdownSignal((signal) => {
-      log.info("shutting down", { signal });
-      resolve();
-    });
-  });
+  log.info("shutting down", { signal: await signal });
   server.shutdown(monotonicNowMs());
   driver.flush();
   await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));

@@ -6,8 +6,11 @@ import { TICKET_CHARACTERS_MAX } from "../base/limits.ts";
 import type { Environment } from "./state-directory.ts";
 import { systemCode, UsageError } from "./usage-error.ts";
 
+/** What stands for standard input. The parser of the command line takes no "-" for an argument, and is given this for it. */
+export const STANDARD_INPUT = "/dev/stdin";
+
 export interface TicketSourceOptions {
-  /** A ticket or a peer id, or "-" for standard input. */
+  /** A ticket or a peer id, or STANDARD_INPUT. */
   readonly peer?: string | undefined;
   readonly ticketFile?: string | undefined;
 }
@@ -18,7 +21,7 @@ export async function readTicketText(options: TicketSourceOptions, env: Environm
   if (peer !== undefined && ticketFile !== undefined) {
     throw new UsageError("both a ticket and --ticket-file were given; give one of them");
   }
-  if (peer === "-") return readStandardInput(process.stdin);
+  if (peer === STANDARD_INPUT) return readStandardInput(process.stdin);
   if (peer !== undefined) {
     // The title takes the place of the arguments in the list of processes.
     process.title = "tunnel connect";

@@ -232,6 +232,9 @@ export const AGENT_SILENT_MS = 30_000;
 /** How long an agent whose connection was replaced keeps what it has until the new one is confirmed. */
 export const AGENT_HANDOVER_MS = 5_000;
 
+/** Events that wait for whoever wants to know what happens at the rendezvous. */
+export const SERVER_EVENTS_MAX = 1_024;
+
 /** Selectors of each agent that there is always memory for; further ones, up to REGISTER_SELECTORS_MAX, share a pool. */
 export const REGISTER_SELECTORS_GUARANTEED = 32;
 /** Selectors beyond the guaranteed ones, of all agents: some 100 MiB. */
@@ -303,6 +306,8 @@ export const ANSWERS_WAITING_MAX = 256;
 
 /** One attempt to reach a rendezvous: its initiation is sent at 0, 0.3, 0.9 and 2.1 s, and a satellite answers in 0.7 s. */
 export const RENDEZVOUS_ATTEMPT_MS = 3_500;
+/** The first attempts, where a rendezvous has several addresses: whoever has a broken IPv6 should not wait long for IPv4. */
+export const RENDEZVOUS_ATTEMPT_SHORT_MS = 1_200;
 /** Pause after the first failed attempt … */
 export const RENDEZVOUS_PAUSE_MIN_MS = 500;
 /** … growing up to this while the rendezvous has been away for less than RENDEZVOUS_PATIENCE_MS (it is being restarted) … */

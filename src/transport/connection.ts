@@ -446,7 +446,12 @@ export class Connection implements PacketOwner, DeadlineEntry {
   private onPathTimeout(nowMs: number, path: Path): void {
     if (path.state === "failed") return;
     if (nowMs >= this.keepaliveAtMs(path)) path.pingWanted = true;
-    if (!path.onRecoveryTimeout(nowMs) || !path.active) return;
+    if (!path.onRecoveryTimeout(nowMs)) return;
+    if (!path.active) {
+      // Another path carries the data now: what this one still holds goes over that one.
+      this.paths.requeue(path);
+      return;
+    }
     // The probes carry what has waited longest, as new packets; the old ones stay in flight (RFC 9002 §6.2.4).
     let count = path.probesOwed;
     path.forEachInFlight((packet) => {

@@ -42,6 +42,8 @@ export interface ConnectOptions {
   readonly secretTag: Uint8Array;
   /** Where the initiation goes; without one it is fetched by `handshakePacket`. */
   readonly route?: Route;
+  /** Should the very instance answer that a stalled connection of ours leads to, that one is taken up again instead, once. */
+  readonly resume?: boolean;
 }
 
 export interface EndpointEvent {
@@ -66,6 +68,8 @@ export class Endpoint {
   private readonly deadlines = new DeadlineHeap<Connection>();
   private readonly touched = new Set<Connection>();
   private readonly outgoing: Outgoing[] = [];
+  /** Handshakes that give way to a stalled connection. */
+  private readonly resuming = new Set<Connection>();
   private events: EndpointEvent[] = [];
   private eventsTaken = 0;
   /** Packets that met silence: no such session, or not authentic. */
@@ -111,6 +115,7 @@ export class Endpoint {
       secretTag: options.secretTag,
       parameters: this.parameters,
     };
+    if (options.resume === true) this.resuming.add(connection);
     connection.beginHandshake(
       new HandshakeInitiator(
         this.identity,
@@ -227,7 +232,8 @@ export class Endpoint {
       this.dropped.notAuthentic++;
       return;
     }
-    if (this.resumeInstead(nowMs, connection, result.payload.instance, route)) return;
+    if (this.resuming.delete(connection) && this.resumeInstead(nowMs, connection, result.payload.instance, route))
+      return;
     connection.onKeys(result.keys, readSession(packet, 0), result.payload.instance, result.payload.parameters);
     connection.onResponse(nowMs, route);
     this.replaceOlder(nowMs, connection);
@@ -317,6 +323,7 @@ export class Endpoint {
 
   private forget(connection: Connection): void {
     this.connections.delete(connection.localSession);
+    this.resuming.delete(connection);
     this.deadlines.delete(connection);
   }
 

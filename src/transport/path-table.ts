@@ -1,6 +1,6 @@
 // The paths of a connection: which exist, which one carries data, and what happens when one stops working. A path that
-// leaves its probes unanswered becomes suspect, its data go another way at once, and it is given up when it stays silent;
-// the relay's path, or the last one, is never given up, for it may be the way back.
+// leaves its probes unanswered becomes suspect, its data go another way at once, and it is given up when it stays silent.
+// The last one is never given up, for it may be the way back.
 
 import { assert } from "../base/assert.ts";
 import { PATH_FAIL_MS, PATH_ID_MAX, PATHS_MAX, SWITCH_GAIN_MS } from "../base/limits.ts";
@@ -139,13 +139,11 @@ export class PathTable {
   review(nowMs: number): void {
     for (const path of this.paths) {
       if (path.state === "failed") continue;
+      const wasWorking = path.state === "working";
       path.state = path.isSuspect ? "suspect" : "working";
-      if (
-        path.state === "suspect" &&
-        path.via === "direct" &&
-        this.hasOther(path) &&
-        nowMs - path.lastHeardAtMs > PATH_FAIL_MS
-      ) {
+      if (path.state === "working") continue;
+      if (wasWorking) path.suspectSinceMs = nowMs;
+      if (this.hasOther(path) && nowMs - path.suspectSinceMs > PATH_FAIL_MS) {
         path.abandonInFlight(nowMs);
         path.state = "failed";
         this.emit({ type: "path-failed", path });
@@ -187,7 +185,8 @@ export class PathTable {
     this.emit({ type: "active-path", path });
   }
 
-  private requeue(path: Path): void {
+  /** Hands the data that this path holds in flight to whichever path is active; the packets stay in flight. */
+  requeue(path: Path): void {
     path.forEachInFlight((packet) => {
       if (!packet.requeued) {
         packet.requeued = true;

@@ -67,6 +67,8 @@ export class Path implements PathSummary {
   /** When anything at all was last sent here, or came from here. */
   lastSentAtMs: number;
   lastHeardAtMs: number;
+  /** When it became suspect, while it is. */
+  suspectSinceMs = 0;
   /** There was room in the window and nothing to send: such a flow must not grow its window. */
   appLimited = true;
   /** When the pacer lets the next packet go; Infinity while it holds nothing back. */

@@ -15,6 +15,7 @@ import { type Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
+import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
 import { type ConnectOptions, Endpoint } from "../transport/endpoint.ts";
@@ -160,7 +161,7 @@ export class Agent implements Machine {
           this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length);
         }
       } else if (bytes[at] === packetKind.identityReply) {
-        this.rendezvous.onIdentityReply(nowMs, direct, bytes.subarray(at, at + length));
+        this.rendezvous.onIdentityReply(nowMs, from, bytes.subarray(at, at + length));
       } else {
         this.endpoint.handlePacket(nowMs, direct, bytes, at, at + length);
       }
@@ -333,6 +334,7 @@ export class Agent implements Machine {
         case "unreachable":
           for (const dial of this.dials) dial.onNoRendezvous();
           break;
+        case "registered":
         case "observed":
           this.onObserved(event.address);
           break;
@@ -367,7 +369,7 @@ export class Agent implements Machine {
     peer.onChannel(nowMs, route);
   }
 
-  private onOpenFailed(nowMs: number, request: number, reason: number): void {
+  private onOpenFailed(nowMs: number, request: number, reason: OpenFailure): void {
     const peer = this.channelRequests.get(request);
     if (peer === undefined) {
       for (const dial of this.dials) if (dial.onOpenFailed(nowMs, request, reason)) return;

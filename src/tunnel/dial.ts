@@ -5,10 +5,10 @@ import { DIAL_ANSWER_MS, DIAL_RETRY_MAX_MS, DIAL_RETRY_MS } from "../base/limits
 import { type Random, randomFraction } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
 import { pskOf, secretTagOf, selectorOf, selectorOfService, streamProofOf } from "../crypto/secret.ts";
+import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
 import { type ConnectOptions, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
 import { encodePreamble } from "../wire/preamble.ts";
-import { openFailedReason } from "../wire/rendezvous-message.ts";
 import type { AgentEvent, WaitingReason } from "./agent-event.ts";
 import type { Peer } from "./peer.ts";
 
@@ -89,6 +89,7 @@ export class Dial {
       remoteIdentity: this.peer,
       psk: this.psk,
       secretTag: this.secretTag,
+      resume: true,
     });
     const packet = connection?.handshakePacket(nowMs);
     if (connection === undefined || packet === undefined) return;
@@ -146,9 +147,10 @@ export class Dial {
   }
 
   /** @returns whether the answer was for this dial. */
-  onOpenFailed(nowMs: number, request: number, reason: number): boolean {
+  onOpenFailed(nowMs: number, request: number, reason: OpenFailure): boolean {
     if (request !== this.request) return false;
-    this.wait(reason === openFailedReason.tooManyChannels ? "too-many-channels" : "peer-absent");
+    if (reason === "too-many-channels") this.wait(reason);
+    else if (reason === "peer-absent" || reason === "selector-absent") this.wait("peer-absent");
     this.giveUp(nowMs);
     return true;
   }

@@ -159,10 +159,8 @@ export class Peer {
         else this.onDirect();
         break;
       case "path-failed":
-        this.failedRoute = event.path.route;
-        this.retries = 0;
-        this.retryFailedAtMs = nowMs + PATH_RETRY_MS;
-        this.startPunching(nowMs);
+        if (event.path.via === "relay") this.onChannelClosed(nowMs, event.path.route);
+        else this.onDirectFailed(nowMs, event.path.route);
         break;
       case "stalled":
         this.channelsUnanswered = 0;
@@ -172,6 +170,13 @@ export class Peer {
         this.channelsUnanswered = 0;
         break;
     }
+  }
+
+  private onDirectFailed(nowMs: number, route: Route): void {
+    this.failedRoute = route;
+    this.retries = 0;
+    this.retryFailedAtMs = nowMs + PATH_RETRY_MS;
+    this.startPunching(nowMs);
   }
 
   private onDirect(): void {

@@ -1,13 +1,14 @@
-// The agent's way to a rendezvous: of those it was given it uses one, the first that answers, and goes on to the next address when
-// one falls silent. What it is asked for and what comes back passes through unchanged.
+// The agent's way to a rendezvous: of those it was given it uses one, the first that answers, and goes on to the next when one stays
+// silent. What the agent asks for and what comes back passes through unchanged.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { RENDEZVOUS_ANSWER_MS, RENDEZVOUS_RETURN_MS } from "../base/limits.ts";
+import { RENDEZVOUS_RETURN_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
-import { RendezvousClient, type RendezvousClientEvent } from "../rendezvous/rendezvous-client.ts";
+import { RendezvousClient } from "../rendezvous/rendezvous-client.ts";
+import type { RendezvousEvent } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
@@ -31,209 +32,156 @@ export interface RendezvousLinkConfig {
   emit(event: AgentEvent): void;
 }
 
-/** What the agent has to act on. */
-export type RendezvousLinkEvent =
-  | { readonly type: "connected" | "unreachable" }
-  | { readonly type: "observed"; readonly address: SocketAddress }
-  | Extract<RendezvousClientEvent, { type: "opened" | "open-failed" | "incoming" | "channel-closed" | "present" }>;
-
-/** One address of one place. */
-interface Target {
-  readonly place: RendezvousPlace;
-  readonly address: SocketAddress;
-}
-
 export class RendezvousLink {
   private readonly config: RendezvousLinkConfig;
-  private targets: Target[] = [];
-  private index = 0;
-  private client: RendezvousClient | undefined;
-  private route: Route | undefined;
-  private selectors: readonly Uint8Array[] = [];
-  private isConnected = false;
-  /** When the present target has had its time to answer. */
-  private answerAtMs = Number.POSITIVE_INFINITY;
-  private toldUnreachable = false;
-  private readonly events: RendezvousLinkEvent[] = [];
+  private readonly client: RendezvousClient;
+  private places: readonly RendezvousPlace[] = [];
+  private place: RendezvousPlace | undefined;
+  /** Addresses of the present rendezvous: whatever comes from elsewhere is not relayed by it. */
+  private relays = new Set<string>();
+  /** Attempts that have failed at the present place. */
+  private failures = 0;
+  private lostAtMs = Number.NEGATIVE_INFINITY;
+  private told: "connected" | "unreachable" | "lost" | undefined;
 
   constructor(config: RendezvousLinkConfig) {
     this.config = config;
-  }
-
-  private get target(): Target | undefined {
-    return this.targets[this.index];
+    this.client = new RendezvousClient(config);
   }
 
   setPlaces(nowMs: number, places: readonly RendezvousPlace[]): void {
-    const before = this.target;
-    this.targets = places.flatMap((place) => place.addresses.map((address) => ({ place, address })));
-    const kept = this.targets.findIndex((target) => before !== undefined && isSame(target, before));
-    if (kept >= 0 && this.client !== undefined) {
-      this.index = kept;
-      return;
-    }
-    this.index = 0;
-    this.start(nowMs);
+    this.places = places.filter((place) => place.addresses.length > 0);
+    const before = this.place;
+    const kept = before && this.places.find((place) => isSame(place, before));
+    if (kept === undefined) this.use(nowMs, this.places[0]);
+    else this.place = kept;
   }
 
-  private start(nowMs: number): void {
-    this.client?.stop(nowMs);
-    this.client = undefined;
-    this.isConnected = false;
-    const target = this.target;
-    if (target === undefined) {
-      this.answerAtMs = Number.POSITIVE_INFINITY;
-      return;
-    }
-    const { endpoint, routes, random, log } = this.config;
-    this.route = routes.direct(target.address);
-    this.client = new RendezvousClient({ endpoint, routes, random, log });
-    this.client.register(nowMs, this.selectors);
-    const { publicKey } = target.place;
-    this.client.start(nowMs, { address: target.address, ...(publicKey === undefined ? {} : { publicKey }) });
-    this.answerAtMs = nowMs + RENDEZVOUS_ANSWER_MS;
+  private use(nowMs: number, place: RendezvousPlace | undefined): void {
+    this.place = place;
+    this.failures = 0;
+    const [address, ...alternatives] = place?.addresses ?? [];
+    if (place === undefined || address === undefined) return;
+    this.relays = new Set(place.addresses.map(formatSocketAddress));
+    const { publicKey } = place;
+    this.client.start(nowMs, { address, alternatives, ...(publicKey === undefined ? {} : { publicKey }) });
   }
 
   // ---- what the agent asks for
 
   register(nowMs: number, selectors: readonly Uint8Array[]): void {
-    this.selectors = selectors;
-    this.client?.register(nowMs, selectors);
+    this.client.register(nowMs, selectors);
   }
 
   /** Asks to be introduced. @returns the request's number, or undefined while there is no rendezvous. */
   open(nowMs: number, peer: Uint8Array, selector: Uint8Array, packet: Uint8Array): number | undefined {
-    if (!this.isConnected) return undefined;
-    return this.client?.open(nowMs, { peer, selector, packet });
+    return this.client.isConnected ? this.client.open(nowMs, { peer, selector, packet }) : undefined;
   }
 
   /** Asks for a sign of life at once. */
   poke(nowMs: number): void {
-    this.client?.poke(nowMs);
+    this.client.poke(nowMs);
   }
 
   onNetworkChange(nowMs: number): void {
-    this.client?.poke(nowMs);
+    this.client.handleNetworkChange(nowMs);
   }
 
   shutdown(nowMs: number): void {
-    this.client?.stop(nowMs);
-    this.client = undefined;
-    this.targets = [];
-    this.answerAtMs = Number.POSITIVE_INFINITY;
+    this.client.stop(nowMs);
+    this.places = [];
   }
 
-  /** Whether datagrams over this route come from the relay that we use. */
+  /** Whether datagrams over this direct route come from the relay that we use. */
   isRelay(route: Route): boolean {
-    return route === this.route;
+    return this.relays.has(route.key);
   }
 
   owns(connection: Connection): boolean {
-    return this.client?.owns(connection) ?? false;
+    return this.client.owns(connection);
   }
 
   // ---- input
 
   onConnectionEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {
-    this.client?.handleConnectionEvent(nowMs, connection, event);
+    this.client.handleConnectionEvent(nowMs, connection, event);
   }
 
-  onIdentityReply(nowMs: number, route: Route, packet: Uint8Array): void {
-    if (route === this.route) this.client?.handleIdentityReply(nowMs, packet);
+  onIdentityReply(nowMs: number, from: SocketAddress, packet: Uint8Array): void {
+    this.client.handleIdentityReply(nowMs, from, packet);
   }
 
   handleTimeout(nowMs: number): void {
-    this.client?.handleTimeout(nowMs);
-    if (nowMs < this.answerAtMs) return;
-    if (this.isConnected) {
-      // A rendezvous further down the list serves; the preferred one is tried again now and then.
-      this.answerAtMs = Number.POSITIVE_INFINITY;
-      return;
-    }
-    this.onSilence(nowMs);
-  }
-
-  private onSilence(nowMs: number): void {
-    const target = this.target;
-    if (target === undefined) return;
-    if (!this.toldUnreachable) {
-      this.toldUnreachable = true;
-      this.tell("unreachable", target, "no answer");
-      this.events.push({ type: "unreachable" });
-    }
-    if (this.targets.length > 1) {
-      this.index = (this.index + 1) % this.targets.length;
-      this.start(nowMs);
-    } else {
-      // The client goes on trying by itself.
-      this.answerAtMs = Number.POSITIVE_INFINITY;
-    }
+    this.client.handleTimeout(nowMs);
   }
 
   pollTimeout(): number {
-    return Math.min(this.answerAtMs, this.client?.pollTimeout() ?? Number.POSITIVE_INFINITY);
+    return this.client.pollTimeout();
   }
 
   pollTransmit(nowMs: number, out: Transmit): boolean {
-    return this.client?.pollTransmit(nowMs, out) ?? false;
+    return this.client.pollTransmit(nowMs, out);
   }
 
-  // ---- events
-
-  pollEvent(nowMs: number): RendezvousLinkEvent | undefined {
-    for (let event = this.client?.pollEvent(); event !== undefined; event = this.client?.pollEvent()) {
-      this.onClientEvent(nowMs, event);
-    }
-    return this.events.shift();
-  }
-
-  private onClientEvent(nowMs: number, event: RendezvousClientEvent): void {
-    const target = this.target;
-    if (target === undefined) return;
+  /** What the agent has to act on; what only the driver wants to know has gone there by then. */
+  pollEvent(nowMs: number): RendezvousEvent | undefined {
+    const event = this.client.pollEvent();
+    if (event === undefined) return undefined;
     switch (event.type) {
       case "connected":
-        this.isConnected = true;
-        this.toldUnreachable = false;
-        this.answerAtMs = Number.POSITIVE_INFINITY;
-        this.tell("connected", target, "");
-        this.events.push({ type: "connected" });
+        this.tell("connected", formatSocketAddress(event.address), event.publicKey);
+        this.failures = 0;
         break;
       case "lost":
-        this.isConnected = false;
-        this.toldUnreachable = true;
-        this.answerAtMs = nowMs + RENDEZVOUS_RETURN_MS;
-        this.tell("lost", target, "it does not answer any more");
+        this.lostAtMs = nowMs;
+        this.tell("lost", event.message);
         break;
-      case "identity": {
-        const { host, port } = target.place;
-        this.config.emit({ type: "rendezvous-identity", host, port, publicKey: event.publicKey });
+      case "unreachable":
+        this.onUnreachable(nowMs, event.message);
         break;
-      }
-      case "registered":
-      case "observed":
-        this.events.push({ type: "observed", address: event.address });
+      case "identity":
+        this.onIdentity(event.publicKey);
         break;
-      default:
-        this.events.push(event);
     }
+    return event;
   }
 
-  private tell(state: "connected" | "unreachable" | "lost", target: Target, message: string): void {
-    const { host, port } = target.place;
-    const publicKey = this.client?.publicKey;
+  private onUnreachable(nowMs: number, message: string): void {
+    this.failures++;
+    if (this.told !== "lost") this.tell("unreachable", message);
+    // One that served until now gets some time to come back before another is tried: a restart takes seconds.
+    const tried = this.failures >= (this.place?.addresses.length ?? 0) && nowMs - this.lostAtMs > RENDEZVOUS_RETURN_MS;
+    if (!tried || this.places.length < 2 || this.place === undefined) return;
+    const index = this.places.indexOf(this.place);
+    this.use(nowMs, this.places[(index + 1) % this.places.length]);
+    this.told = undefined;
+  }
+
+  private onIdentity(publicKey: Uint8Array): void {
+    if (this.place === undefined) return;
+    const { host, port } = this.place;
+    this.config.emit({ type: "rendezvous-identity", host, port, publicKey });
+  }
+
+  /** Says a change, once. */
+  private tell(state: "connected" | "unreachable" | "lost", message: string, publicKey?: Uint8Array): void {
+    if (this.told === state || this.place === undefined) return;
+    this.told = state;
+    const { host, port } = this.place;
     this.config.emit({
       type: "rendezvous",
       state,
       host,
       port,
-      message: message === "" ? formatSocketAddress(target.address) : message,
+      message,
       ...(publicKey === undefined ? {} : { publicKey }),
     });
   }
 }
 
-const isSame = (a: Target, b: Target): boolean =>
-  formatSocketAddress(a.address) === formatSocketAddress(b.address) &&
-  (a.place.publicKey === undefined ||
-    b.place.publicKey === undefined ||
-    a.place.publicKey.join() === b.place.publicKey.join());
+/** The same rendezvous at no other addresses. A key that has become known meanwhile is no change. */
+const isSame = (a: RendezvousPlace, b: RendezvousPlace): boolean =>
+  a.host === b.host &&
+  a.port === b.port &&
+  a.addresses.map(formatSocketAddress).join() === b.addresses.map(formatSocketAddress).join() &&
+  (a.publicKey === undefined || b.publicKey === undefined || a.publicKey.join() === b.publicKey.join());

@@ -1,0 +1,224 @@
+// A whole deployment inside one test: two agents behind NATs, a rendezvous between them, and the smallest application on top: a client
+// that sends a pattern and a service that answers with one of its own.
+
+import assert from "node:assert/strict";
+import { silentLog } from "../../src/base/log.ts";
+import { type Random, randomBytes } from "../../src/base/random.ts";
+import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
+import { createSecret } from "../../src/crypto/secret.ts";
+import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
+import type { Stream } from "../../src/transport/stream.ts";
+import { Agent, type AgentEvent, type AgentSettings } from "../../src/tunnel/agent.ts";
+import type { Dial } from "../../src/tunnel/dial.ts";
+import type { ServiceOptions } from "../../src/tunnel/service.ts";
+import type { Host } from "../sim/host.ts";
+import { SeededRandom } from "../sim/seeded-random.ts";
+import { type TwoNats, type TwoNatsOptions, twoNats } from "../sim/topology.ts";
+import type { World } from "../sim/world.ts";
+
+const cipher = bestPacketCipher();
+
+const requestByte = (i: number): number => (i * 7 + (i >> 8)) & 0xff;
+const answerByte = (i: number): number => (i * 13 + (i >> 9) + 5) & 0xff;
+
+function bytesOf(byteAt: (i: number) => number, start: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = byteAt(start + i);
+  return bytes;
+}
+
+/** One forwarded connection, as either of its ends sees it. */
+export class Exchange {
+  readonly stream: Stream;
+  private readonly sendByte: (i: number) => number;
+  private readonly expectByte: (i: number) => number;
+  toSend: number;
+  sent = 0;
+  received = 0;
+  ended = false;
+  closed = false;
+  resetCode: number | undefined;
+  firstByteAtMs: number | undefined;
+
+  constructor(stream: Stream, role: "client" | "service", toSend: number) {
+    this.stream = stream;
+    this.sendByte = role === "client" ? requestByte : answerByte;
+    this.expectByte = role === "client" ? answerByte : requestByte;
+    this.toSend = toSend;
+  }
+
+  write(nowMs: number): void {
+    while (this.sent < this.toSend) {
+      const size = Math.min(16_384, this.toSend - this.sent);
+      const more = this.stream.write(nowMs, bytesOf(this.sendByte, this.sent, size));
+      this.sent += size;
+      if (this.sent === this.toSend) this.stream.finish(nowMs);
+      if (!more) return;
+    }
+    if (this.toSend === 0) this.stream.finish(nowMs);
+  }
+
+  read(nowMs: number): void {
+    for (let bytes = this.stream.read(); bytes !== undefined; bytes = this.stream.read()) {
+      this.firstByteAtMs ??= nowMs;
+      for (let i = 0; i < bytes.length; i++) {
+        if (bytes[i] !== this.expectByte(this.received + i)) assert.fail(`wrong byte at ${this.received + i}`);
+      }
+      this.received += bytes.length;
+    }
+    if (this.stream.readEnded) this.ended = true;
+  }
+}
+
+/** An agent, its events, and what its application does. */
+export class AgentHost {
+  readonly host: Host;
+  readonly identity: Identity;
+  agent!: Agent;
+  readonly events: AgentEvent[] = [];
+  readonly exchanges = new Map<Stream, Exchange>();
+  /** How long the service's answers are. */
+  answerBytes = 100_000;
+  private readonly random: Random;
+  private readonly settings: Partial<AgentSettings>;
+
+  constructor(host: Host, random: SeededRandom, settings: Partial<AgentSettings> = {}) {
+    this.host = host;
+    this.random = random;
+    this.settings = settings;
+    this.identity = createIdentity(random);
+    this.start();
+  }
+
+  /** Starts the process, or starts it anew under the same identity. */
+  start(): void {
+    this.agent = new Agent({
+      identity: this.identity,
+      instance: randomBytes(this.random, 8),
+      random: this.random,
+      cipher,
+      log: silentLog,
+      settings: this.settings,
+    });
+    this.exchanges.clear();
+    this.host.run(this.agent, (nowMs) => this.pump(nowMs));
+    this.host.input((nowMs) => this.agent.setLocalAddresses(nowMs, this.host.addresses));
+  }
+
+  private pump(nowMs: number): void {
+    for (let event = this.agent.pollEvent(); event !== undefined; event = this.agent.pollEvent()) {
+      this.events.push(event);
+      switch (event.type) {
+        case "stream": {
+          const exchange = new Exchange(event.stream, "service", this.answerBytes);
+          this.exchanges.set(event.stream, exchange);
+          exchange.read(nowMs);
+          exchange.write(nowMs);
+          break;
+        }
+        case "readable":
+          this.exchanges.get(event.stream)?.read(nowMs);
+          break;
+        case "writable":
+          this.exchanges.get(event.stream)?.write(nowMs);
+          break;
+        case "stream-reset": {
+          const exchange = this.exchanges.get(event.stream);
+          if (exchange !== undefined) exchange.resetCode = event.code;
+          break;
+        }
+        case "stream-closed": {
+          const exchange = this.exchanges.get(event.stream);
+          if (exchange !== undefined) exchange.closed = true;
+          break;
+        }
+      }
+    }
+  }
+
+  /** Opens a stream and sends a request of this length. @returns undefined while the dial is not connected. */
+  request(dial: Dial, lengthBytes: number): Exchange | undefined {
+    return this.host.input((nowMs) => {
+      const stream = this.agent.openStream(nowMs, dial);
+      if (stream === undefined) return undefined;
+      const exchange = new Exchange(stream, "client", lengthBytes);
+      this.exchanges.set(stream, exchange);
+      exchange.write(nowMs);
+      return exchange;
+    });
+  }
+
+  /** How the data of its peer went, at each change. */
+  get paths(): string[] {
+    return this.events.flatMap((event) => (event.type === "path" ? [event.via] : []));
+  }
+
+  /** Whether an event of this type has come. */
+  saw(type: AgentEvent["type"]): boolean {
+    return this.events.some((event) => event.type === type);
+  }
+}
+
+export class Deployment {
+  readonly world: World;
+  readonly nats: TwoNats;
+  readonly rendezvousIdentity: Identity;
+  /** The exposing side. */
+  readonly device: AgentHost;
+  /** The connecting side. */
+  readonly laptop: AgentHost;
+  readonly secret: Uint8Array;
+  private readonly random: SeededRandom;
+
+  constructor(world: World, options: TwoNatsOptions, settings: Partial<AgentSettings> = {}) {
+    this.world = world;
+    this.nats = twoNats(world, options);
+    this.random = new SeededRandom(world.options.seed).fork("deployment");
+    this.rendezvousIdentity = createIdentity(this.random);
+    this.secret = createSecret(this.random);
+    this.startRendezvous();
+    this.device = new AgentHost(this.nats.a, this.random.fork("device"), settings);
+    this.laptop = new AgentHost(this.nats.b, this.random.fork("laptop"), settings);
+    for (const side of [this.device, this.laptop]) this.useRendezvous(side);
+  }
+
+  startRendezvous(): RendezvousServer {
+    const server = new RendezvousServer({
+      identity: this.rendezvousIdentity,
+      instance: randomBytes(this.random, 8),
+      random: this.random.fork("rendezvous"),
+      cipher,
+      log: silentLog,
+    });
+    this.nats.r.run(server, () => {
+      while (server.pollEvent() !== undefined) {}
+    });
+    return server;
+  }
+
+  useRendezvous(side: AgentHost): void {
+    const { address } = this.nats.r;
+    const { publicKey } = this.rendezvousIdentity;
+    const place = { host: address.host, port: address.port, addresses: [address], publicKey };
+    side.host.input((nowMs) => side.agent.setRendezvous(nowMs, [place]));
+  }
+
+  expose(options: Partial<ServiceOptions> = {}): void {
+    const service = { name: "web", secret: this.secret, allow: [], public: false, ...options };
+    this.device.host.input((nowMs) => this.device.agent.expose(nowMs, service));
+  }
+
+  /** @param secret in place of the right one. */
+  dial(secret: Uint8Array = this.secret): Dial {
+    const peer = this.device.identity.publicKey;
+    return this.laptop.host.input((nowMs) => this.laptop.agent.dial(nowMs, { peer, secret, service: "web" }));
+  }
+
+  /** Runs until the dial is connected. */
+  connect(limitMs = 10_000): Dial {
+    const dial = this.dial();
+    this.world.runUntil(() => dial.connected !== undefined, limitMs);
+    return dial;
+  }
+}

@@ -23,6 +23,8 @@ export interface ProcessEnd {
 }
 
 export interface SpawnOptions {
+  /** What messages call the program; the command itself where absent. */
+  readonly title?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }

@@ -60,6 +60,7 @@ export class LabTunnel {
   start(node: LabNode, args: readonly string[], identity = node.name): LabProcess {
     if (!existsSync(program)) throw new Error(`${program} is not built`);
     const process_ = this.lab.spawn(node, [process.execPath, program, ...args, "--json"], {
+      title: `tunnel ${args[0]} in ${node.name}`,
       env: {
         HOME: this.lab.scratch,
         TUNNEL_STATE_DIR: join(this.lab.scratch, `state-${identity}`),

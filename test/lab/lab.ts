@@ -64,7 +64,7 @@ export class Lab<Name extends string = string> {
   /** Starts a program in a node. Its process id is the program's own. */
   spawn(node: LabNode, argv: readonly string[], options: SpawnOptions = {}): LabProcess {
     return new LabProcess(
-      `${argv.join(" ")} in ${node.name}`,
+      options.title ?? `${argv.join(" ")} in ${node.name}`,
       ["nsenter", `--net=/run/netns/${node.namespace}`, ...argv],
       options,
     );

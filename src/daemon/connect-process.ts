@@ -131,8 +131,10 @@ class ConnectProcess {
   }
 
   private tellReset(code: number): void {
-    // A connection that was reset is everyday life; the others are about the service and want to be known.
-    if (code <= streamCode.connectionReset || code === this.toldCode) return;
+    // A connection that was reset is everyday life, and one that ended with the tunnel has a code of the tunnel's; the others
+    // are about the service, and want to be known.
+    const isAboutService = code > streamCode.connectionReset && code <= streamCode.outOfResources;
+    if (!isAboutService || code === this.toldCode) return;
     this.toldCode = code;
     this.context.output.trouble("stream-refused", `a connection was refused: ${describeStreamCode(code)}`);
   }

@@ -11,7 +11,10 @@ export interface Measurement {
   readonly megabitsPerSecond: number;
 }
 
-const DOWNLOAD_BYTES = 24 * 1024 * 1024;
+/** More than a download gets in its time. */
+const DOWNLOAD_BYTES = 4 * 1024 * 1024 * 1024;
+/** A download is cut off after this: long enough for a congestion window to grow, short enough for who watches. */
+const DOWNLOAD_MS = 1_200;
 const ROUND_TRIPS = 25;
 
 /** @returns a server on a free port of 127.0.0.1. */
@@ -67,11 +70,15 @@ function fetchOnce(url: string, agent: Agent | undefined): Promise<Fetched> {
     const onResponse = (response: IncomingMessage): void => {
       const firstByteMs = performance.now() - startMs;
       let bytes = 0;
+      const finish = (): void => resolve({ firstByteMs, totalMs: performance.now() - startMs, bytes });
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
+        if (performance.now() - startMs < DOWNLOAD_MS) return;
+        finish();
+        response.destroy();
       });
       response.on("error", reject);
-      response.on("end", () => resolve({ firstByteMs, totalMs: performance.now() - startMs, bytes }));
+      response.on("end", finish);
     };
     get(url, agent === undefined ? { agent: false } : { agent }, onResponse).on("error", reject);
   });

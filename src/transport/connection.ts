@@ -280,7 +280,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
   }
 
   private end(code: CloseCode, reason: string, byPeer: boolean): void {
-    this.streams.closeAll(code);
+    this.streams.closeAll();
     this.emit({ type: "closed", code, reason, byPeer });
   }
 

@@ -4,22 +4,14 @@
 import { HALF_OPEN_LIFE_MS, HALF_OPEN_MAX, INITIATIONS_PER_SECOND_MAX } from "../base/limits.ts";
 import { type Random, randomBytes } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
-import {
-  COOKIE_NONCE_BYTES,
-  CookieJar,
-  checkMac1,
-  checkMac2,
-  mac1KeyOf,
-  mac1Of,
-  sealCookie,
-  writeMac1,
-} from "../crypto/handshake-mac.ts";
+import { CookieJar, checkMac1, checkMac2, mac1KeyOf, mac1Of, sealCookie, writeMac1 } from "../crypto/handshake-mac.ts";
 import { dhPublicKeyOf, type Identity } from "../crypto/identity.ts";
 import { NoiseResponder, type SessionKeys } from "../crypto/noise.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import { readSession } from "../wire/datagram.ts";
 import {
   assembleResponse,
+  COOKIE_NONCE_BYTES,
   decodeInitiationPayload,
   encodeCookieReply,
   encodeResponsePayload,

@@ -2,17 +2,17 @@
 // sender knows whom it is talking to, so that a scan of the network meets silence. mac2 shows under load that the
 // sender receives at the address it claims: it is keyed with a cookie that was sent there.
 
-import nacl from "tweetnacl";
 import { assert } from "../base/assert.ts";
 import { COOKIE_LIFE_MS, KEY_BYTES, MAC_BYTES } from "../base/limits.ts";
 import { type Random, randomBytes } from "../base/random.ts";
 import { blake2s, hmacBlake2s } from "./blake2s.ts";
 import { equalBytes } from "./secret.ts";
+import { tweetnacl } from "./tweetnacl.ts";
 
 /** Bytes of a sealed cookie: the cookie and Poly1305's tag. */
-export const COOKIE_BOX_BYTES = MAC_BYTES + 16;
+const COOKIE_BOX_BYTES = MAC_BYTES + 16;
 /** Bytes of the nonce of a cookie reply. */
-export const COOKIE_NONCE_BYTES = 24;
+const COOKIE_NONCE_BYTES = 24;
 
 /** @param receiver the receiver's X25519 public key. @returns the key for writeMac1 and checkMac1; worth keeping. */
 export function mac1KeyOf(receiver: Uint8Array): Uint8Array {
@@ -89,7 +89,7 @@ export function sealCookie(responder: Uint8Array, mac1: Uint8Array, nonce: Uint8
     nonce.length === COOKIE_NONCE_BYTES && cookie.length === MAC_BYTES,
     "a cookie and its nonce have their length",
   );
-  return nacl.secretbox(cookie, nonce, cookieBoxKey(responder, mac1));
+  return tweetnacl().secretbox(cookie, nonce, cookieBoxKey(responder, mac1));
 }
 
 /** @param mac1 of the initiation that was sent. @returns the cookie, or undefined where the box is not authentic. */
@@ -100,5 +100,5 @@ export function openCookie(
   box: Uint8Array,
 ): Uint8Array | undefined {
   if (nonce.length !== COOKIE_NONCE_BYTES || box.length !== COOKIE_BOX_BYTES) return undefined;
-  return nacl.secretbox.open(box, nonce, cookieBoxKey(responder, mac1)) ?? undefined;
+  return tweetnacl().secretbox.open(box, nonce, cookieBoxKey(responder, mac1)) ?? undefined;
 }

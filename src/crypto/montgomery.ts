@@ -40,10 +40,10 @@ export function montgomeryFromEdwards(publicKey: Uint8Array): Uint8Array | undef
   const y = fromLittleEndian(publicKey) & (2n ** 255n - 1n);
   if (y >= P) return undefined;
   const y2 = (y * y) % P;
-  // x = 0 where y = ±1 (order 1 and 2), y = 0 has order 4, and doubling a point of order 8 gives y = 0, which works
-  // out to d y⁴ + 2 y² − 1 = 0.
-  if (y2 === 1n || y === 0n || modulo(D * y2 * y2 + 2n * y2 - 1n) === 0n) return undefined;
-  // x² = (y² − 1) / (d y² + 1) has to be a square; so then is the product of the two (Euler's criterion).
+  // y = 0 has order 4, and doubling a point of order 8 gives y = 0, which works out to d y⁴ + 2 y² − 1 = 0.
+  if (y === 0n || modulo(D * y2 * y2 + 2n * y2 - 1n) === 0n) return undefined;
+  // x² = (y² − 1) / (d y² + 1) has to be a square; so then is the product of the two, and Euler's criterion gives 1.
+  // It gives 0 for x = 0, the points of order 1 and 2.
   if (power(modulo((y2 - 1n) * (D * y2 + 1n)), (P - 1n) / 2n) !== 1n) return undefined;
   let u = modulo((1n + y) * power(modulo(1n - y), P - 2n));
   const bytes = new Uint8Array(KEY_BYTES);

@@ -7,8 +7,9 @@
 //      <- e, ee, se, psk       payload 2
 //
 // These are pure functions of bytes. Framing, MACs and retransmission are the transport's. What comes from the network
-// never throws here; a message that cannot be read leaves the object as it was, so that a forged response does not keep
-// the true one from being read.
+// never throws here: a message that is too short gives a short key, which x25519 refuses, or a short ciphertext, which
+// SymmetricState refuses. A message that cannot be read leaves the object as it was, so that a forged response does not
+// keep the true one from being read.
 
 import { assert } from "../base/assert.ts";
 import { KEY_BYTES, TAG_BYTES } from "../base/limits.ts";
@@ -22,10 +23,6 @@ const PROLOGUE = new TextEncoder().encode("tunnel v1");
 
 /** Where the sealed static key of an initiation ends. */
 const STATIC_END = KEY_BYTES + KEY_BYTES + TAG_BYTES;
-/** Bytes of an initiation beyond its payload. */
-export const NOISE_INITIATION_OVERHEAD_BYTES = STATIC_END + TAG_BYTES;
-/** Bytes of a response beyond its payload. */
-export const NOISE_RESPONSE_OVERHEAD_BYTES = KEY_BYTES + TAG_BYTES;
 
 /** The X25519 pair that a side shows. */
 export type StaticKeys = Pick<Identity, "dhPublicKey" | "dhPrivateKey">;
@@ -98,7 +95,6 @@ export class NoiseInitiator {
   /** @returns the responder's payload, or undefined where the message is not an authentic response to the initiation. */
   readResponse(message: Uint8Array, psk: Uint8Array): Uint8Array | undefined {
     assert(this.afterInitiation !== undefined, "the initiation comes before the response");
-    if (message.length < NOISE_RESPONSE_OVERHEAD_BYTES) return undefined;
     const state = this.afterInitiation.clone();
     const ephemeral = message.subarray(0, KEY_BYTES);
     mixEphemeral(state, ephemeral);
@@ -134,7 +130,6 @@ export class NoiseResponder {
 
   /** @returns who knocks and what it says, or undefined where the message is no authentic initiation to this side. */
   readInitiation(message: Uint8Array): { remoteDhPublicKey: Uint8Array; payload: Uint8Array } | undefined {
-    if (message.length < NOISE_INITIATION_OVERHEAD_BYTES) return undefined;
     const state = this.initial.clone();
     const ephemeral = message.slice(0, KEY_BYTES);
     mixEphemeral(state, ephemeral);

@@ -117,6 +117,14 @@ test("the box of a cookie reply is NaCl's secretbox under the key of the specifi
   assert.deepEqual(sealCookie(RECEIVER, mac1, nonce, COOKIE), xsalsa20poly1305(key, nonce).encrypt(COOKIE));
 });
 
+test("a cookie reply with a nonce or a box of another length is refused without a throw", () => {
+  const box = sealCookie(RECEIVER, counting(16), counting(24), COOKIE);
+  for (const length of [0, 23, 25]) assert.equal(openCookie(RECEIVER, counting(16), counting(length), box), undefined);
+  for (const length of [0, 15, 31]) {
+    assert.equal(openCookie(RECEIVER, counting(16), counting(24), box.subarray(0, length)), undefined);
+  }
+});
+
 test("a cookie reply of any content and length is opened without a throw", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ maxLength: 40 }), (nonce, box) => {

@@ -12,7 +12,7 @@ import { tweetnacl } from "./tweetnacl.ts";
 /** Bytes of a sealed cookie: the cookie and Poly1305's tag. */
 const COOKIE_BOX_BYTES = MAC_BYTES + 16;
 /** Bytes of the nonce of a cookie reply. */
-const COOKIE_NONCE_BYTES = 24;
+export const COOKIE_NONCE_BYTES = 24;
 
 /** @param receiver the receiver's X25519 public key. @returns the key for writeMac1 and checkMac1; worth keeping. */
 export function mac1KeyOf(receiver: Uint8Array): Uint8Array {

@@ -9,7 +9,7 @@ const MB = 1_000_000;
 const homeRouters = { A: "port-restricted", B: "port-restricted" } as const;
 
 labTest(
-  "100 MB arrive whole through two home routers, from the first moment on, and go over to the direct path on the way",
+  "100 MB arrive whole through two home routers, from the first moment on, and the direct path is there within 1 s",
   homeRouters,
   async (tunnel) => {
     const { lab } = tunnel;
@@ -17,23 +17,43 @@ labTest(
     await tunnel.serveFiles(3000);
     const exposed = await tunnel.expose(3000);
     const { process, local } = await tunnel.connect(exposed.ticket, 3000);
-    const order = { local, lengthBytes: 100 * MB, bytesPerSecond: 40 * MB, limitSeconds: 60 };
-    const download = Download.start(lab, tunnel.clientHost, order);
-
-    const relayed = await pathEvent(process, "relay", 5000);
+    const download = Download.start(lab, tunnel.clientHost, { local, lengthBytes: 100 * MB, limitSeconds: 60 });
+    const contact = await process.waitForJson("path", 5000);
     const direct = await pathEvent(process, "direct", 5000);
-    const tookMs = direct.atMs - relayed.atMs;
-    assert.ok(tookMs >= 0 && tookMs <= 1000, `direct ${tookMs} ms after first contact`);
-    assert.match(String(direct.fields.remote), new RegExp(`^${lab.sites.A.router.address}:`));
     await pathEvent(exposed.process, "direct", 5000);
-    const bytesAtSwitch = download.bytesAt(direct.atMs);
-    await download.waitForBytes(bytesAtSwitch + 5 * MB, 10_000);
-    const relayedBefore = await receivedBytes(lab, lab.rendezvous);
-
     const result = await download.assertWhole();
-    const relayedBytes = (await receivedBytes(lab, lab.rendezvous)) - relayedBefore;
+
     assert.ok(result.firstByteMs <= 300, `first byte after ${result.firstByteMs} ms`);
-    assert.ok(bytesAtSwitch > 0 && bytesAtSwitch < 100 * MB, `${bytesAtSwitch} bytes had arrived at the switch`);
+    const tookMs = direct.atMs - contact.atMs;
+    assert.ok(tookMs <= 1000, `direct ${tookMs} ms after first contact`);
+    assert.match(String(direct.fields.remote), new RegExp(`^${lab.sites.A.router.address}:`));
+  },
+);
+
+labTest(
+  "a transfer that begins over the relay goes over to the direct path on its way, and the relay is left alone",
+  homeRouters,
+  async (tunnel) => {
+    const { lab } = tunnel;
+    await tunnel.startRendezvous();
+    await tunnel.serveFiles(3000);
+    const exposed = await tunnel.expose(3000);
+    // The direct path takes so little time that only holding it back lets the first bytes come before it.
+    const cut = await lab.faults.cutUdp(lab.sites.A.router, lab.sites.B.router);
+    const { process, local } = await tunnel.connect(exposed.ticket, 3000);
+    const order = { local, lengthBytes: 200 * MB, bytesPerSecond: 20 * MB, limitSeconds: 60 };
+    const download = Download.start(lab, tunnel.clientHost, order);
+    await download.waitForBytes(1 * MB, 5000);
+    await cut.restore();
+
+    const direct = await pathEvent(process, "direct", 10_000);
+    await pathEvent(exposed.process, "direct", 1000);
+    const bytesAtSwitch = download.bytesAt(direct.atMs);
+    assert.ok(bytesAtSwitch >= 1 * MB && bytesAtSwitch < 200 * MB, `${bytesAtSwitch} bytes had arrived at the switch`);
+    await download.waitForBytes(bytesAtSwitch + 10 * MB, 10_000);
+    const relayedBefore = await receivedBytes(lab, lab.rendezvous);
+    await download.assertWhole();
+    const relayedBytes = (await receivedBytes(lab, lab.rendezvous)) - relayedBefore;
     assert.ok(relayedBytes < 1 * MB, `${relayedBytes} bytes still went over the relay`);
   },
 );

@@ -8,15 +8,17 @@
 // An early call of handleTimeout changes nothing.
 
 import type { SocketAddress } from "./address.ts";
+import type { Carrier } from "./route.ts";
 import type { Transmit } from "./transmit.ts";
 
 export interface Machine {
   /**
    * Takes one received datagram, which may hold several packets.
    * @param nowMs the caller's monotonic clock; it never goes back.
+   * @param carrier which of our sockets it came to; the main one unless told.
    * @param bytes may be changed: packets are opened in place. The machine keeps no view of it.
    */
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void;
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier?: Carrier): void;
   handleTimeout(nowMs: number): void;
   /** @returns when handleTimeout wants to be called, in ms; Infinity for never. */
   pollTimeout(): number;

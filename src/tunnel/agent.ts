@@ -11,7 +11,7 @@ import type { Log } from "../base/log.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
-import { type Route, RouteTable } from "../base/route.ts";
+import { type Carrier, MAIN_CARRIER, type Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
@@ -148,8 +148,8 @@ export class Agent implements Machine {
 
   // ---- Machine
 
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
-    const direct = this.routes.direct(from);
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
+    const direct = this.routes.direct(from, carrier);
     const end = bytes.length;
     for (let at = 0; at < end; ) {
       const length = packetLength(bytes, at, end);

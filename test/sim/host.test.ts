@@ -52,6 +52,15 @@ test("events are pumped after every input, and what that leads to is sent at onc
   assert.ok(inputs.every((atMs) => atMs <= 1));
 });
 
+test("all that an input led to is sent before events are pumped", () => {
+  const { world, b, sender } = probePair({}, 1, new ProbeMachine(true));
+  const sent: number[] = [];
+  b.onInput = () => sent.push(b.datagramsSent);
+  for (let i = 0; i < 3; i++) sender.send(b.address, new Uint8Array(i + 1));
+  world.runFor(5);
+  assert.deepEqual(sent, [0, 1, 2, 3]);
+});
+
 test("an input from within another host's hook is drained, too", () => {
   const { world, a, b, sender, receiver } = probePair();
   let isDone = false;
@@ -163,20 +172,31 @@ test("a clock that stops in sleep goes on where it stood, and timers with it", (
   assert.deepEqual(receiver.wokenAtMs, [60]);
 });
 
-test("hosts have clocks of their own", () => {
-  const world = new World({ startMs: 1e6 / 3 });
-  const a = world.addHost("A", { ip: "198.51.100.1", link: { delayMs: 0.1 }, clockOffsetMs: 1e9 / 7 });
-  const machine = new ProbeMachine();
-  a.run(machine);
-  const startMs = a.nowMs;
-  assert.equal(startMs, 1e6 / 3 + 1e9 / 7);
-  for (let i = 1; i <= 50; i++) {
-    a.input((nowMs) => {
-      machine.timeoutMs = nowMs + 0.7 * i;
-    });
-    world.runFor(100);
+test("hosts have clocks of their own, and rounding between clocks wakes no machine twice or too early", () => {
+  class Counter extends ProbeMachine {
+    calls = 0;
+    override handleTimeout(nowMs: number): void {
+      this.calls++;
+      super.handleTimeout(nowMs);
+    }
   }
-  assert.equal(machine.wokenAtMs.length, 50);
+  // The world's clock is coarser than the host's, so that what the host asks for falls between its ticks.
+  const world = new World({ startMs: 1e9 / 7, earlyWakeUpProbability: 0 });
+  const a = world.addHost("A", { ip: "198.51.100.1", clockOffsetMs: -1e9 / 7 + 1 / 3 });
+  const machine = new Counter();
+  a.run(machine, (nowMs) => assert.ok(nowMs >= (machine.wokenAtMs.at(-1) ?? 0), "time went back"));
+  assert.ok(Math.abs(a.nowMs - 1 / 3) < 1e-6);
+  const wanted: number[] = [];
+  for (let i = 1; i <= 500; i++) {
+    a.input((nowMs) => {
+      machine.timeoutMs = nowMs + 0.07 * i;
+      wanted.push(machine.timeoutMs);
+    });
+    world.runFor(100 / 3);
+    world.runFor(100 / 3);
+  }
+  assert.equal(machine.calls, 500);
+  assert.ok(machine.wokenAtMs.every((atMs, i) => atMs >= (wanted[i] as number) && atMs < (wanted[i] as number) + 1e-3));
 });
 
 test("a restarted host runs the new machine, and the old one is not called again", () => {

@@ -148,6 +148,18 @@ test("a mapping that expired comes back with another port where ports are random
   assert.notEqual(bench.seenBy(bench.first)?.port, before);
 });
 
+test("a filter expires by itself though its mapping lives on, and a preserved port is free again once its mapping is gone", () => {
+  const bench = new Bench({ kind: "nat" });
+  const external = bench.seenBy(bench.first) as SocketAddress;
+  bench.world.runFor(10_000);
+  bench.seenBy(bench.other);
+  bench.world.runFor(20_000);
+  assert.equal(bench.enters(bench.first, external), false, "its own 30 s are over");
+  assert.equal(bench.enters(bench.other, external), true);
+  bench.world.runFor(200_000);
+  assert.equal(bench.seenBy(bench.first, 1111, bench.addInside("second", "10.0.0.3"))?.port, 4000);
+});
+
 test("a hairpinning router connects two inside hosts by their external addresses, another one does not", () => {
   for (const hairpin of [false, true]) {
     const bench = new Bench({ kind: "nat", hairpin, filtering: "endpoint-independent" });
@@ -187,6 +199,7 @@ test("a router with a new address sends from it and no longer receives at the ol
   bench.router.changeAddress("198.51.100.8");
   assert.equal(bench.seenBy(bench.first)?.host, "198.51.100.8");
   assert.equal(bench.enters(bench.first, before), false);
+  assert.equal(bench.world.drops.get("nobody has this address"), 1);
 });
 
 test("a mapped port lets everybody in for ever, and answers leave from it", () => {
@@ -236,6 +249,7 @@ test("Linux keeps one external port for all remotes, and lets in only those", ()
   const external: SocketAddress = { family: 4, host: ROUTER_IP, port: 4000 };
   assert.deepEqual(bench.seenBy(bench.first), external);
   assert.deepEqual(bench.seenBy(bench.other), external);
+  assert.deepEqual(bench.seenBy(bench.first), external, "again");
   assert.equal(bench.enters(bench.first, external), true);
   assert.equal(bench.enters(bench.first, external, 2222), false);
   assert.equal(bench.enters(bench.other, external), true);
@@ -285,15 +299,17 @@ test("a router that blocks UDP passes nothing", () => {
   assert.equal(bench.world.drops.get("UDP is blocked"), 2);
 });
 
-test("a path that the firewall cuts keeps no mapping alive", () => {
-  const bench = new Bench({ kind: "nat" });
-  const external = bench.seenBy(bench.first) as SocketAddress;
-  assert.equal(bench.enters(bench.first, external), true);
-  bench.world.firewall.cut(bench.inside, bench.first);
-  for (let i = 0; i < 13; i++) {
-    assert.equal(bench.enters(bench.first, external), false);
-    bench.world.runFor(10_000);
-  }
-  bench.world.firewall.clear();
-  assert.equal(bench.enters(bench.first, external), false, "the mapping has expired meanwhile");
-});
+for (const kind of ["nat", "conntrack"] as const) {
+  test(`a path that the firewall cuts keeps no mapping alive (${kind})`, () => {
+    const bench = new Bench({ kind });
+    const external = bench.seenBy(bench.first) as SocketAddress;
+    assert.equal(bench.enters(bench.first, external), true);
+    bench.world.firewall.cut(bench.inside, bench.first);
+    for (let i = 0; i < 13; i++) {
+      assert.equal(bench.enters(bench.first, external), false);
+      bench.world.runFor(10_000);
+    }
+    bench.world.firewall.clear();
+    assert.equal(bench.enters(bench.first, external), false, "the mapping has expired meanwhile");
+  });
+}

@@ -11,13 +11,14 @@ test("datagrams of one flow and size are joined, and only those, by the seed", (
   world.addHost("C", { ip: "198.51.100.3", link: { delayMs: 1 } }).run(other);
   sender.send(b.address, new Uint8Array(2500).fill(1), 1000);
   sender.send(b.address, new Uint8Array(1000).fill(2));
-  other.send(b.address, new Uint8Array(1000).fill(3));
-  sender.send(b.address, new Uint8Array(400).fill(4));
-  sender.send(b.address, new Uint8Array(500).fill(5));
+  sender.send(b.address, new Uint8Array(400).fill(3));
+  sender.send(b.address, new Uint8Array(500).fill(4));
+  sender.send(b.address, new Uint8Array(700).fill(5));
+  other.send(b.address, new Uint8Array(700).fill(6));
   world.runFor(2);
-  // A sends everything before C does; 500 bytes end the first batch; 400 are shorter than the 1000 before them, 500 longer.
-  assert.deepEqual(sizes(receiver), [2500, 1400, 500, 1000]);
-  assert.equal(b.datagramsReceived, 7);
+  // A sends everything before C does. A shorter datagram ends what it is joined to, a longer one begins anew, and so does another flow.
+  assert.deepEqual(sizes(receiver), [2500, 1400, 500, 700, 700]);
+  assert.equal(b.datagramsReceived, 8);
 });
 
 test("joining depends on the seed and loses nothing", () => {

@@ -46,7 +46,7 @@ export class AnswerQueue {
     const answer = this.answers[index];
     if (answer === undefined) return false;
     this.answers.splice(index, 1);
-    out.single({ key: "", via: "direct", remote: answer.to, prefix: NO_PREFIX }, answer.bytes);
+    out.single({ key: "", via: "direct", remote: answer.to, carrier: answer.socket, prefix: NO_PREFIX }, answer.bytes);
     return true;
   }
 }

@@ -8,10 +8,10 @@ import type { Identity } from "../crypto/identity.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
 import { formatHostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { ConnectionQuota } from "../io/connection-quota.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
 import { Driver } from "../io/driver.ts";
 import { interfaceAddresses } from "../io/interface-addresses.ts";
-import { connectionsMax } from "../io/local-listener.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { NetworkWatch } from "../io/network-watch.ts";
 import { systemRandom } from "../io/system-random.ts";
@@ -46,7 +46,7 @@ export class AgentProcess {
   readonly identity: Identity;
   readonly agent: Agent;
   readonly forwarder: TcpForwarder;
-  readonly connectionsMax = connectionsMax();
+  readonly quota: ConnectionQuota;
   private readonly options: AgentProcessOptions;
   private readonly socket: DatagramSocket;
   private readonly driver: Driver<AgentEvent>;
@@ -75,6 +75,7 @@ export class AgentProcess {
     this.options = options;
     this.identity = identity;
     this.socket = socket;
+    this.quota = new ConnectionQuota(log);
     this.settings = readTestSettings(env);
     void shutdownSignal().then((signal) => {
       log.info("shutting down", { signal });
@@ -96,7 +97,7 @@ export class AgentProcess {
       onFault: (error) => endByBug(error, options.context.output.json),
     });
     const wake = (): void => this.driver.wake();
-    this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, connectionsMax: this.connectionsMax });
+    this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, quota: this.quota });
     this.directory = this.makeDirectory(pins);
     this.network = new NetworkWatch({
       read: () => interfaceAddresses({ loopback: this.settings.loopback, families: socket.families }),

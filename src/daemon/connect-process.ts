@@ -63,7 +63,7 @@ class ConnectProcess {
     this.process = process;
     const listener = new LocalListener({
       log: context.log,
-      connectionsMax: process.connectionsMax,
+      quota: process.quota,
       onConnection: (socket) => this.onConnection(socket),
     });
     const local = await listenLocally(listener, listen, goal.service, context);

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { FORWARD_KEEPALIVE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { streamCode } from "../wire/stream-code.ts";
+import type { ConnectionQuota } from "./connection-quota.ts";
 import {
   connectTarget,
   type ForwardTarget,
@@ -21,8 +22,7 @@ export interface TcpForwarderOptions {
   nowMs(): number;
   /** Called after any stream was given something to do. */
   wake(): void;
-  /** How many connections there may be at once; streams beyond it are reset. */
-  readonly connectionsMax: number;
+  readonly quota: ConnectionQuota;
 }
 
 /** A stream whose target is still being connected to. */
@@ -46,11 +46,9 @@ export class TcpForwarder {
 
   /** Exposing side: connects to `target` for a stream that a peer opened. */
   accept(stream: ForwardedStream, target: ForwardTarget): void {
-    if (this.connections.size >= this.options.connectionsMax) {
+    if (!this.options.quota.hasRoom(this.connections.size)) {
+      this.options.quota.onRefused();
       this.refuse(stream, streamCode.outOfResources);
-      this.options.log.warn("a connection through the tunnel was refused: too many are open", {
-        open: this.connections.size,
-      });
       return;
     }
     const pending = new PendingTarget();

@@ -1,5 +1,6 @@
 // The UDP socket on Node's dgram: one socket for both families where the machine has IPv6, else IPv4 alone. One socket, because
-// a NAT's mapping belongs to the port that hole punching, the rendezvous and the data all have to share.
+// a NAT's mapping belongs to the port that hole punching, the rendezvous and the data all have to share. Where the machine can
+// (offload-socket.ts), batches leave and arrive in one call each, and dgram sends only what had to wait.
 //
 // dgram keeps a reference to what the kernel did not take at once, so that a batch which was queued must not be written again
 // before it is gone: such a batch is put aside, and `transmit` shows a fresh one.
@@ -11,6 +12,8 @@ import { SOCKET_BUFFER_BYTES, SOCKET_SENDERS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { Transmit } from "../base/transmit.ts";
 import type { DatagramCounters, DatagramHandlers, DatagramSocket } from "./datagram-socket.ts";
+import type { OffloadSender } from "./offload-sender.ts";
+import { type OffloadSocket, openOffloadSocket } from "./offload-socket.ts";
 
 /** Where to bind. Without a host: every address of both families. */
 export interface UdpSocketOptions {
@@ -19,29 +22,39 @@ export interface UdpSocketOptions {
   /** 0 or nothing: a port that is free. */
   readonly port?: number;
   readonly log: Log;
+  /** False: dgram alone, even where the machine can do better. */
+  readonly offload?: boolean;
 }
+
+type BoundSocket = OffloadSocket | { readonly socket: Socket };
 
 /** @throws the error of the system, with its `code`, where the address cannot be bound. */
 export async function openUdpSocket(options: UdpSocketOptions): Promise<DatagramSocket> {
-  const port = options.port ?? 0;
-  if (options.host !== undefined) return new UdpSocket(await bind(options.host, port), options.host, options.log);
+  const { host, log } = options;
+  if (host !== undefined) return new UdpSocket(await bind(host, options), host, log);
   try {
-    return new UdpSocket(await bind("::", port), "::", options.log);
+    return new UdpSocket(await bind("::", options), "::", log);
   } catch (error) {
     // A kernel without IPv6 says one of these; anything else (the port is in use) is the caller's to know.
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL" && code !== "EINVAL") throw error;
-    return new UdpSocket(await bind("0.0.0.0", port), "0.0.0.0", options.log);
+    return new UdpSocket(await bind("0.0.0.0", options), "0.0.0.0", log);
   }
 }
 
-function bind(host: string, port: number): Promise<Socket> {
-  const socket = createSocket({
-    type: isIP(host) === 6 ? "udp6" : "udp4",
-    ipv6Only: false,
-    // Hosts are IP addresses already; Node's own lookup would put every send off to the next tick.
-    lookup: (address, _options, done) => done(null, address, isIP(address)),
-  });
+async function bind(host: string, { port = 0, log, offload = true }: UdpSocketOptions): Promise<BoundSocket> {
+  const create = (): Socket =>
+    createSocket({
+      type: isIP(host) === 6 ? "udp6" : "udp4",
+      ipv6Only: false,
+      // Hosts are IP addresses already; Node's own lookup would put every send off to the next tick.
+      lookup: (address, _options, done) => done(null, address, isIP(address)),
+    });
+  const offloaded = offload ? openOffloadSocket({ host, port, log }, create) : undefined;
+  return offloaded ?? { socket: await bindPlain(create(), host, port) };
+}
+
+function bindPlain(socket: Socket, host: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     socket.once("error", (error) => {
       socket.close();
@@ -54,23 +67,33 @@ function bind(host: string, port: number): Promise<Socket> {
   });
 }
 
+/** Bytes of payload that the smaller of the socket's two buffers is good for: Linux reports twice what is usable (socket(7)). */
+function grantedBufferBytes(socket: Socket): number {
+  const reported = Math.min(socket.getRecvBufferSize(), socket.getSendBufferSize());
+  return reported / (process.platform === "linux" ? 2 : 1);
+}
+
+/** What the system caps is the same for every socket of this process, and is said once. */
+let capTold = false;
+
 /** Asks for large buffers: the kernel's default holds a few milliseconds of a fast link. It grants up to its own maximum. */
 function raiseBuffers(socket: Socket, log: Log): void {
+  // A socket that was given more than the maximum, as root may, must not ask again: it would fall back to the maximum.
+  if (grantedBufferBytes(socket) >= SOCKET_BUFFER_BYTES) return;
   try {
     socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
     socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
   } catch (error) {
     log.debug("the socket's buffers keep the size that the system gave them", { error: String(error) });
   }
-  // Linux reports twice what is usable (socket(7)).
-  const granted = socket.getRecvBufferSize() / (process.platform === "linux" ? 2 : 1);
-  if (granted < SOCKET_BUFFER_BYTES) {
-    log.info("the kernel caps the UDP receive buffer; fast transfers may lose packets", {
-      grantedBytes: granted,
-      wantedBytes: SOCKET_BUFFER_BYTES,
-      remedy: `sysctl -w net.core.rmem_max=${SOCKET_BUFFER_BYTES} net.core.wmem_max=${SOCKET_BUFFER_BYTES}`,
-    });
-  }
+  const grantedBytes = grantedBufferBytes(socket);
+  if (grantedBytes >= SOCKET_BUFFER_BYTES || capTold) return;
+  capTold = true;
+  log.info("the kernel caps the buffers of UDP sockets; fast transfers may lose packets", {
+    grantedBytes,
+    wantedBytes: SOCKET_BUFFER_BYTES,
+    remedy: `sysctl -w net.core.rmem_max=${SOCKET_BUFFER_BYTES} net.core.wmem_max=${SOCKET_BUFFER_BYTES}`,
+  });
 }
 
 class UdpSocket implements DatagramSocket {
@@ -81,6 +104,7 @@ class UdpSocket implements DatagramSocket {
   transmit = new Transmit();
 
   private readonly socket: Socket;
+  private readonly sender: OffloadSender | undefined;
   private readonly log: Log;
   private readonly mapIpv4: boolean;
   /** Batches that the kernel has not taken yet. */
@@ -90,8 +114,10 @@ class UdpSocket implements DatagramSocket {
   private handlers: DatagramHandlers | undefined;
   private closed = false;
 
-  constructor(socket: Socket, host: string, log: Log) {
+  constructor(bound: BoundSocket, host: string, log: Log) {
+    const { socket } = bound;
     this.socket = socket;
+    this.sender = "createSender" in bound ? bound.createSender(this.counters) : undefined;
     this.log = log;
     this.localPort = socket.address().port;
     this.localHost = host;
@@ -118,8 +144,11 @@ class UdpSocket implements DatagramSocket {
     const { route, lengthBytes, segmentBytes, buffer } = transmit;
     if (this.closed || route === undefined || lengthBytes === 0) return;
     const { family, host, port } = route.remote;
+    // What waits in dgram's queue must not be overtaken.
+    const done = this.ready && this.sender !== undefined ? this.sender.send(transmit) : 0;
+    if (done >= lengthBytes) return;
     const to = this.mapIpv4 && family === 4 ? `::ffff:${host}` : host;
-    for (let at = 0; at < lengthBytes; at += segmentBytes) {
+    for (let at = done; at < lengthBytes; at += segmentBytes) {
       this.sendOne(buffer, at, Math.min(segmentBytes, lengthBytes - at), port, to);
     }
     if (this.socket.getSendQueueCount() > 0) {

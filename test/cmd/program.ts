@@ -20,8 +20,11 @@ export class Program {
   stderr = "";
   private changed: (() => void)[] = [];
 
-  /** @param stdin what it reads, or nothing. */
-  constructor(args: readonly string[], env: Environment, stdin?: string) {
+  /**
+   * @param stdin what it reads, or nothing.
+   * @param descriptors how many file descriptors it may have.
+   */
+  constructor(args: readonly string[], env: Environment, stdin?: string, descriptors?: number) {
     const {
       TUNNEL_RENDEZVOUS: _r,
       TUNNEL_TICKET: _t,
@@ -29,7 +32,9 @@ export class Program {
       TUNNEL_LOG: _l,
       ...inherited
     } = process.env;
-    this.child = spawn(process.execPath, [PROGRAM, ...args], { env: { ...inherited, ...env } });
+    const limit = descriptors === undefined ? "" : `ulimit -n ${descriptors}; `;
+    const command = ["-c", `${limit}exec "$0" "$@"`, process.execPath, PROGRAM, ...args];
+    this.child = spawn("/bin/sh", command, { env: { ...inherited, ...env } });
     this.child.stdin?.on("error", () => {});
     this.child.stdin?.end(stdin ?? "");
     this.child.stderr?.on("data", (chunk) => {
@@ -105,8 +110,8 @@ export class Programs {
     return `${this.directory}/${name}`;
   }
 
-  start(state: string, args: readonly string[], env: Environment = {}, stdin?: string): Program {
-    const program = new Program(args, { TUNNEL_STATE_DIR: this.stateDirectory(state), ...env }, stdin);
+  start(state: string, args: readonly string[], env: Environment = {}, stdin?: string, descriptors?: number): Program {
+    const program = new Program(args, { TUNNEL_STATE_DIR: this.stateDirectory(state), ...env }, stdin, descriptors);
     this.started.push(program);
     return program;
   }

@@ -5,9 +5,11 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FORWARD_CONNECTIONS_MAX } from "../../src/base/limits.ts";
 import type { Log } from "../../src/base/log.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { connectionsMax, LocalListener } from "../../src/io/local-listener.ts";
+import { ConnectionQuota } from "../../src/io/connection-quota.ts";
+import { LocalListener } from "../../src/io/local-listener.ts";
 import { WaitingConnections } from "../../src/io/waiting-connections.ts";
 import { Deferred, ending, readAll } from "./memory-tunnel.ts";
 
@@ -17,7 +19,7 @@ async function listen(
   max = 100,
   log: Log = silentLog,
 ): Promise<() => Promise<Socket>> {
-  const listener = new LocalListener({ log, connectionsMax: max, onConnection });
+  const listener = new LocalListener({ log, quota: new ConnectionQuota(log, max), onConnection });
   const port = await listener.listen("127.0.0.1", 0);
   const clients: Socket[] = [];
   t.after(() => {
@@ -84,6 +86,18 @@ test("connections beyond the limit are refused, that is said once, and later one
   await third.promise;
 });
 
-test("the limit leaves descriptors for other things", () => {
-  assert.ok(connectionsMax() >= 1);
+test("that all room is taken is said again only after there was clearly more", () => {
+  const said: string[] = [];
+  const quota = new ConnectionQuota({ ...silentLog, warn: (message) => said.push(message) }, 100);
+  const refuseAt = (...counts: number[]): number => {
+    for (const open of counts) if (!quota.hasRoom(open)) quota.onRefused();
+    return said.length;
+  };
+  assert.equal(refuseAt(99, 100, 100, 99, 100), 1);
+  assert.equal(refuseAt(50, 99, 100, 100), 2);
+});
+
+test("the process's limit leaves descriptors for other things", () => {
+  const { max } = new ConnectionQuota(silentLog);
+  assert.ok(max >= 1 && max <= FORWARD_CONNECTIONS_MAX);
 });

@@ -4,13 +4,15 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { silentLog } from "../../src/base/log.ts";
+import { ConnectionQuota } from "../../src/io/connection-quota.ts";
 import { type ForwardTarget, parseForwardTarget } from "../../src/io/forward-target.ts";
 import { LocalListener } from "../../src/io/local-listener.ts";
 import { TcpForwarder } from "../../src/io/tcp-forwarder.ts";
 import { MemoryStream } from "./memory-stream.ts";
 
 function forwarder(connectionsMax: number): TcpForwarder {
-  return new TcpForwarder({ log: silentLog, nowMs: () => performance.now(), wake() {}, connectionsMax });
+  const quota = new ConnectionQuota(silentLog, connectionsMax);
+  return new TcpForwarder({ log: silentLog, nowMs: () => performance.now(), wake() {}, quota });
 }
 
 export class MemoryTunnel {
@@ -28,7 +30,7 @@ export class MemoryTunnel {
     this.exposing = forwarder(connectionsMax);
     this.listener = new LocalListener({
       log: silentLog,
-      connectionsMax: 1000,
+      quota: new ConnectionQuota(silentLog, 1000),
       onConnection: (socket) => {
         const pair = MemoryStream.pair(this.connecting, this.exposing);
         this.streams.push(pair);

@@ -1,0 +1,89 @@
+// The few functions of the C library that Node does not offer, called through koffi: sockets whose options and control messages
+// we choose ourselves. koffi is an optional dependency with a native part; where it is missing, or the machine is none whose
+// constants and layouts we know, there is no Libc and everything works without it, slower.
+//
+// Memory is handed over by address. It is ordinary memory of JavaScript: what an ArrayBuffer holds lies outside the collected
+// heap and does not move while somebody holds the ArrayBuffer. Nothing has to be freed by hand.
+
+import { createRequire } from "node:module";
+import { endianness } from "node:os";
+
+export interface Libc {
+  /** Bytes of a pointer, of size_t and of every other word in the kernel's structures: 4 or 8. */
+  readonly wordBytes: 4 | 8;
+  /** Why the last call returned −1; to be asked before anything else is called. os.constants.errno has the names. */
+  errno(): number;
+  /** Where the first byte lies. The caller holds `bytes` for as long as the address is used. */
+  addressOf(bytes: Uint8Array): number;
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array): number;
+  setOption(fd: number, level: number, name: number, value: number): number;
+  /** @returns the value of an option that is an int, or undefined where the kernel does not know it. */
+  getOption(fd: number, level: number, name: number): number | undefined;
+  /** @param messageAddress the address of a msghdr. @returns the bytes sent, or −1. */
+  sendmsg(fd: number, messageAddress: number, flags: number): number;
+  close(fd: number): number;
+}
+
+/** The part of koffi that is used. */
+interface Koffi {
+  load(path: null): {
+    func(name: string, result: string, parameters: readonly string[]): (...values: unknown[]) => number;
+  };
+  address(value: Uint8Array): bigint;
+  sizeof(type: string): number;
+  errno(): number;
+}
+
+/**
+ * Machines whose <asm/socket.h> and errno numbers are the generic ones, all little-endian. MIPS has others. The layouts differ by
+ * the size of a word alone, and are the same for glibc and musl, which pads its own to the kernel's.
+ */
+const KNOWN_MACHINES = new Set(["arm", "arm64", "ia32", "loong64", "ppc64", "riscv64", "x64"]);
+
+let loaded: Libc | undefined | null = null;
+
+/** @returns the C library, or undefined where there is no koffi or the machine is not known. Loaded at the first call: 4 MB. */
+export function loadLibc(): Libc | undefined {
+  if (loaded === null) loaded = load();
+  return loaded;
+}
+
+function load(): Libc | undefined {
+  if (process.platform !== "linux" || endianness() !== "LE" || !KNOWN_MACHINES.has(process.arch)) return undefined;
+  try {
+    return bindLibc(createRequire(import.meta.url)("koffi") as Koffi);
+  } catch {
+    // An optional dependency that is not there, has no binary for this board or another shape is no fault.
+    return undefined;
+  }
+}
+
+function bindLibc(koffi: Koffi): Libc | undefined {
+  const wordBytes = koffi.sizeof("void *");
+  if (wordBytes !== 4 && wordBytes !== 8) return undefined;
+  // The program itself is linked with the C library that it runs on, whatever its file is called.
+  const library = koffi.load(null);
+  const setsockopt = library.func("setsockopt", "int", ["int", "int", "int", "void *", "uint32_t"]);
+  const getsockopt = library.func("getsockopt", "int", ["int", "int", "int", "void *", "void *"]);
+  const bind = library.func("bind", "int", ["int", "void *", "uint32_t"]);
+  const value = new Int32Array(1);
+  const valueBytes = new Uint32Array(1);
+  return {
+    wordBytes,
+    errno: () => koffi.errno(),
+    addressOf: (bytes) => Number(koffi.address(bytes)),
+    socket: library.func("socket", "int", ["int", "int", "int"]),
+    bind: (fd, address) => bind(fd, address, address.length),
+    setOption(fd, level, name, newValue) {
+      value[0] = newValue;
+      return setsockopt(fd, level, name, value, value.byteLength);
+    },
+    getOption(fd, level, name) {
+      valueBytes[0] = value.byteLength;
+      return getsockopt(fd, level, name, value, valueBytes) === 0 ? value[0] : undefined;
+    },
+    sendmsg: library.func("sendmsg", "intptr_t", ["int", "uintptr_t", "int"]),
+    close: library.func("close", "int", ["int"]),
+  };
+}

@@ -10,7 +10,11 @@ interface Undo {
   readonly windowBytes: number;
   readonly thresholdBytes: number;
   readonly maxBytes: number;
+  readonly priorBytes: number;
 }
+
+/** Reno's additive increase that gives its share of a link at CUBIC's β (RFC 9438 §4.3). */
+const RENO_ALPHA = (3 * (1 - CUBIC_BETA)) / (1 + CUBIC_BETA);
 
 /** Seconds since the epoch's start are clamped to this, so that t³ stays exact (an idle hour would overflow any sense). */
 const EPOCH_SECONDS_MAX = 1_000;
@@ -22,6 +26,8 @@ export class CongestionCubic implements CongestionController {
   private thresholdBytes = Number.POSITIVE_INFINITY;
   /** W_max: the window before the last reduction. */
   private maxBytes = 0;
+  /** cwnd_prior: the window at the last reduction, which W_max is below after fast convergence. */
+  private priorBytes = 0;
   /** K: seconds from the epoch's start until the cubic is back at W_max. */
   private kSeconds = 0;
   private epochStartMs: number | undefined;
@@ -67,31 +73,42 @@ export class CongestionCubic implements CongestionController {
       this.kSeconds = this.window < this.maxBytes ? Math.cbrt((this.maxBytes - this.window) / mss / CUBIC_C) : 0;
       if (this.window >= this.maxBytes) this.maxBytes = this.window;
     }
+    const elapsedMs = nowMs - this.epochStartMs;
+    this.renoBytes += ((this.renoBytes >= this.priorBytes ? 1 : RENO_ALPHA) * mss * ackedBytes) / this.window;
     // The target is where the cubic will be one round trip from now.
-    const seconds = Math.min((nowMs - this.epochStartMs + rtt.smoothedMs) / 1000, EPOCH_SECONDS_MAX);
-    const cubic = this.maxBytes + CUBIC_C * (seconds - this.kSeconds) ** 3 * mss;
-    // Reno-friendly region: additive increase that gives Reno's share at this β.
-    const alpha = this.renoBytes >= this.maxBytes ? 1 : (3 * (1 - CUBIC_BETA)) / (1 + CUBIC_BETA);
-    this.renoBytes += (alpha * mss * ackedBytes) / this.window;
-    const target = Math.min(Math.max(cubic, this.renoBytes), this.window * 1.5);
-    if (target > this.window) {
-      this.window = Math.min(this.window + ((target - this.window) * ackedBytes) / this.window, WINDOW_BYTES_MAX);
-    }
+    const target = Math.min(this.cubicBytes(elapsedMs + rtt.smoothedMs), this.window * 1.5);
+    const byCubic = this.window + (Math.max(target - this.window, 0) * ackedBytes) / this.window;
+    this.window = Math.min(Math.max(byCubic, this.renoBytes), WINDOW_BYTES_MAX);
+  }
+
+  /** W_cubic (RFC 9438 §4.2) this long after the epoch's start. */
+  private cubicBytes(elapsedMs: number): number {
+    const seconds = Math.min(elapsedMs / 1000, EPOCH_SECONDS_MAX);
+    return this.maxBytes + CUBIC_C * (seconds - this.kSeconds) ** 3 * this.packetBytes;
   }
 
   onLoss(nowMs: number, _bytes: number, sentAtMs: number, persistent: boolean): void {
     const floor = WINDOW_PACKETS_MIN * this.packetBytes;
     if (sentAtMs > this.recoveryStartMs) {
-      this.undo = { windowBytes: this.window, thresholdBytes: this.thresholdBytes, maxBytes: this.maxBytes };
+      this.undo = {
+        windowBytes: this.window,
+        thresholdBytes: this.thresholdBytes,
+        maxBytes: this.maxBytes,
+        priorBytes: this.priorBytes,
+      };
       this.recoveryStartMs = nowMs;
       this.epochStartMs = undefined;
       // Fast convergence: a flow that did not reach its last maximum gives room to others.
+      this.priorBytes = this.window;
       this.maxBytes = this.window < this.maxBytes ? (this.window * (1 + CUBIC_BETA)) / 2 : this.window;
       this.window = Math.max(this.window * CUBIC_BETA, floor);
       this.thresholdBytes = this.window;
     }
     if (persistent) {
       this.window = floor;
+      // Congestion avoidance begins anew where slow start will end (RFC 9438 §4.8).
+      this.maxBytes = 0;
+      this.epochStartMs = undefined;
       this.recoveryStartMs = Number.NEGATIVE_INFINITY;
       this.undo = undefined;
     }
@@ -104,6 +121,7 @@ export class CongestionCubic implements CongestionController {
     this.window = Math.max(this.window, undo.windowBytes);
     this.thresholdBytes = undo.thresholdBytes;
     this.maxBytes = undo.maxBytes;
+    this.priorBytes = undo.priorBytes;
     this.recoveryStartMs = Number.NEGATIVE_INFINITY;
     this.epochStartMs = undefined;
   }
@@ -117,6 +135,7 @@ export class CongestionCubic implements CongestionController {
     this.window = INITIAL_WINDOW_PACKETS * this.packetBytes;
     this.thresholdBytes = Number.POSITIVE_INFINITY;
     this.maxBytes = 0;
+    this.priorBytes = 0;
     this.epochStartMs = undefined;
     this.recoveryStartMs = Number.NEGATIVE_INFINITY;
     this.undo = undefined;

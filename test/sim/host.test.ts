@@ -258,3 +258,56 @@ test("a host on two networks sends by the one that has the address, or the first
     [["10.0.0.1"], ["198.51.100.1", "2001:db8::1"]],
   );
 });
+
+test("a further socket sends from its own port and receives under its carrier, until it is closed", () => {
+  const { world, a, b, sender, receiver } = probePair({}, 1, new ProbeMachine(true));
+  a.openSocket(7, 6000);
+  b.openSocket(3, 5001);
+  sender.send({ ...b.address, port: 5001 }, new Uint8Array(1), 1, 7);
+  world.runFor(5);
+  assert.deepEqual([receiver.last?.carrier, receiver.last?.from.port], [3, 6000]);
+  assert.deepEqual([sender.last?.carrier, sender.last?.from.port], [7, 5001]);
+  a.closeSocket(7);
+  sender.send(b.address, new Uint8Array(1), 1, 7);
+  receiver.send({ ...a.address, port: 6000 }, new Uint8Array(1));
+  world.runFor(5);
+  assert.deepEqual([receiver.received.length, sender.received.length], [1, 1]);
+  assert.throws(() => b.openSocket(4, 5001), /in use/);
+});
+
+test("sockets that are bound to addresses tell them apart, as a STUN server by RFC 5780 needs", () => {
+  const { world, b, sender, receiver } = probePair({}, 1, new ProbeMachine(true));
+  b.join(world.internet, "198.51.100.3");
+  const [first, second] = ["198.51.100.2", "198.51.100.3"] as const;
+  b.openSocket(1, 5001, first);
+  b.openSocket(2, 5000, second);
+  b.openSocket(3, 5001, second);
+  const targets = [first, second].flatMap((host) => [5000, 5001].map((port) => ({ family: 4, host, port }) as const));
+  for (const to of targets) sender.send(to, new Uint8Array(1));
+  world.runFor(5);
+  assert.deepEqual(
+    receiver.received.map(({ carrier }) => carrier),
+    [0, 1, 2, 3],
+  );
+  assert.deepEqual(
+    sender.received.map(({ from }) => from),
+    targets,
+  );
+});
+
+test("each further socket gets a mapping of its own at a NAT", () => {
+  const world = new World();
+  const inner = world.addNetwork("home");
+  world.addRouter("router", { ip: "198.51.100.7", inner, router: { kind: "nat", ports: "random" } });
+  const a = world.addHost("A", { ip: "10.0.0.2", network: inner });
+  const b = world.addHost("B", { ip: "192.0.2.1" });
+  const [sender, receiver] = [new ProbeMachine(), new ProbeMachine()];
+  a.run(sender);
+  b.run(receiver);
+  for (let carrier = 1; carrier <= 50; carrier++) {
+    a.openSocket(carrier, 20_000 + carrier);
+    sender.send(b.address, new Uint8Array(1), 1, carrier);
+  }
+  world.runFor(1);
+  assert.equal(new Set(receiver.received.map(({ from }) => from.port)).size, 50);
+});

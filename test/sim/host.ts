@@ -1,10 +1,11 @@
-// A computer: it runs one machine on one UDP port, as the driver loop does with a real socket. It splits batches into
+// A computer: it runs one machine on a UDP port or several, as the driver loop does with a real socket. It splits batches into
 // datagrams, drains the machine after every input as machine.ts prescribes, keeps its timer, may join received datagrams as
 // GRO does, sleeps and wakes, moves to other networks, and restarts with another machine.
 
 import type { SocketAddress } from "../../src/base/address.ts";
 import { assert } from "../../src/base/assert.ts";
 import type { Machine } from "../../src/base/machine.ts";
+import type { Carrier } from "../../src/base/route.ts";
 import type { LinkSettings, PacketSink } from "./link.ts";
 import { MachineTimer, ROUNDING_MS } from "./machine-timer.ts";
 import type { Attachment, Network } from "./network.ts";
@@ -13,6 +14,7 @@ import type { Packet } from "./packet.ts";
 import type { Place } from "./place.ts";
 import { ReceiveBuffer } from "./receive-buffer.ts";
 import { SimulationError } from "./simulation-error.ts";
+import { UdpSockets } from "./udp-sockets.ts";
 import type { World } from "./world.ts";
 
 /** Batches that a machine may want sent after one input; one that never ends is a bug. */
@@ -41,8 +43,8 @@ export class Host implements PacketSink {
   bytesSent = 0;
   datagramsReceived = 0;
   bytesReceived = 0;
-  private udpPort: number;
   private readonly interfaces: NetworkInterfaces;
+  private readonly sockets: UdpSockets;
   private readonly buffer: ReceiveBuffer;
   private readonly timer: MachineTimer;
   private sleep: SleepOptions | undefined;
@@ -56,9 +58,9 @@ export class Host implements PacketSink {
     this.world = world;
     this.name = name;
     this.index = index;
-    this.udpPort = port;
     this.clockOffsetMs = clockOffsetMs;
     this.interfaces = new NetworkInterfaces(this, world.book);
+    this.sockets = new UdpSockets(port, world.book, this.interfaces);
     this.buffer = new ReceiveBuffer(world, this);
     this.timer = new MachineTimer(world, this);
   }
@@ -70,16 +72,17 @@ export class Host implements PacketSink {
     return Math.max(nowMs, this.lastMs);
   }
 
+  /** The main socket's port. */
   get port(): number {
-    return this.udpPort;
+    return this.sockets.mainPort;
   }
 
-  /** The socket's address on each interface, the first interface first. */
+  /** The main socket's address on each interface, the first interface first. */
   get addresses(): SocketAddress[] {
     return this.interfaces.all.map(({ source }) => source.address);
   }
 
-  /** The socket's address on the first interface. */
+  /** The main socket's address on the first interface. */
   get address(): SocketAddress {
     return this.interfaces.first.source.address;
   }
@@ -151,17 +154,22 @@ export class Host implements PacketSink {
   }
 
   /** Hands the machine one datagram, which the receive buffer may have joined from several. The bytes are spoilt behind it. */
-  deliver(from: SocketAddress, bytes: Uint8Array): void {
+  deliver(source: Place, destination: Place, bytes: Uint8Array): void {
     const machine = this.machine as Machine;
-    machine.handleDatagram(this.tick(), from, bytes);
+    machine.handleDatagram(this.tick(), source.address, bytes, this.sockets.carrierAt(destination) as Carrier);
     // The machine may keep no view: who does finds these bytes in it.
     bytes.fill(0xdb);
     this.drain();
   }
 
+  /** Whether a socket is open at this address. */
+  listensAt(destination: Place): boolean {
+    return this.sockets.carrierAt(destination) !== undefined;
+  }
+
   private refusal(packet: Packet): string | undefined {
     if (this.machine === undefined) return "nothing runs";
-    if (packet.destination.address.port !== this.udpPort) return "port is closed";
+    if (!this.listensAt(packet.destination)) return "port is closed";
     if (this.isAsleep && this.sleep?.packets !== "buffered") return "asleep";
     return this.world.firewall.drops(packet, this) ? "firewall" : undefined;
   }
@@ -181,23 +189,36 @@ export class Host implements PacketSink {
       );
       const destination = world.book.of(route.remote);
       for (let start = 0; start < lengthBytes; start += segmentBytes) {
-        this.send(destination, out.buffer, start, Math.min(start + segmentBytes, lengthBytes));
+        this.send(route.carrier, destination, out.buffer, start, Math.min(start + segmentBytes, lengthBytes));
       }
     }
     return batches;
   }
 
-  private send(destination: Place, bytes: Uint8Array, start: number, end: number): void {
-    const foot = this.interfaces.towards(destination);
+  private send(carrier: Carrier, destination: Place, bytes: Uint8Array, start: number, end: number): void {
+    const foot = this.sockets.exit(carrier, destination);
     this.datagramsSent++;
     this.world.lastSendMs = this.world.nowMs;
     this.bytesSent += end - start;
-    // Without a network, sending fails at once, and the driver goes on as if the packet were lost.
+    // Without a network or with the socket closed, sending fails at once, and the driver goes on as if the packet were lost.
     if (foot === undefined) return;
     const packet = this.world.packets.take(foot.source, destination, this);
     packet.setPayload(bytes, start, end);
     this.world.trace.record(this.world.nowMs, "send", this.name, packet);
     foot.attachment.up.receive(packet);
+  }
+
+  /**
+   * Opens a further socket, whose datagrams come with its carrier.
+   * @param carrier any number that is not in use, but 0, which is the main socket.
+   * @param ip the one address of the host that it is bound to; all of them unless told.
+   */
+  openSocket(carrier: Carrier, port: number, ip?: string): void {
+    this.sockets.open(carrier, port, ip);
+  }
+
+  closeSocket(carrier: Carrier): void {
+    this.sockets.close(carrier);
   }
 
   // ---- Networks ----------------------------------------------------------------------------------------------
@@ -223,9 +244,9 @@ export class Host implements PacketSink {
     this.interfaces.changeAddress(ip);
   }
 
-  /** Gives up the socket's port for another one, on every interface. */
+  /** Gives up the main socket's port for another one, on every interface. */
   changePort(port: number): void {
-    this.udpPort = port;
+    this.sockets.mainPort = port;
     this.buffer.clear();
     this.interfaces.changePort(port);
   }

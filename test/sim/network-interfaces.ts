@@ -66,6 +66,11 @@ export class NetworkInterfaces {
     return elsewhere;
   }
 
+  /** @returns the interface with this IP address. */
+  having(ipId: number): NetworkInterface | undefined {
+    return this.list.find(({ source }) => source.ipId === ipId);
+  }
+
   private put(index: number, attachment: Attachment, source: Place): void {
     this.list[index] = { attachment, source };
     attachment.network.assign(source.ipId, attachment);

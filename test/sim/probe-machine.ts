@@ -2,13 +2,15 @@
 
 import type { SocketAddress } from "../../src/base/address.ts";
 import type { Machine } from "../../src/base/machine.ts";
-import { type Route, RouteTable } from "../../src/base/route.ts";
+import { type Carrier, MAIN_CARRIER, type Route, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
 
 export interface Received {
   readonly atMs: number;
   readonly from: SocketAddress;
   readonly bytes: Uint8Array;
+  /** The socket that it came to. */
+  readonly carrier: Carrier;
 }
 
 interface Batch {
@@ -33,8 +35,8 @@ export class ProbeMachine implements Machine {
   }
 
   /** Queues a batch that is cut into datagrams of `segmentBytes`; one datagram unless told. */
-  send(to: SocketAddress, bytes: Uint8Array, segmentBytes = bytes.length): void {
-    this.queue.push({ route: this.routes.direct(to), bytes, segmentBytes });
+  send(to: SocketAddress, bytes: Uint8Array, segmentBytes = bytes.length, carrier: Carrier = MAIN_CARRIER): void {
+    this.queue.push({ route: this.routes.direct(to, carrier), bytes, segmentBytes });
   }
 
   /** The latest datagram that came. */
@@ -42,9 +44,9 @@ export class ProbeMachine implements Machine {
     return this.received.at(-1);
   }
 
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
-    this.received.push({ atMs: nowMs, from, bytes: bytes.slice() });
-    if (this.echoes) this.send(from, bytes.slice());
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
+    this.received.push({ atMs: nowMs, from, bytes: bytes.slice(), carrier });
+    if (this.echoes) this.send(from, bytes.slice(), bytes.length, carrier);
   }
 
   handleTimeout(nowMs: number): void {

@@ -105,13 +105,13 @@ export class ReceiveBuffer implements ClockTarget {
     host.datagramsReceived++;
     host.bytesReceived += packet.lengthBytes;
     // The packet goes back to the pool behind the call: what the machine sends meanwhile gets other buffers.
-    host.deliver(packet.source.address, packet.payload());
+    host.deliver(packet.source, packet.destination, packet.payload());
     world.packets.release(packet);
   }
 
   private deliverJoined(packets: readonly Packet[], first: number, count: number): void {
     const { host, world } = this;
-    const { source } = packets[first] as Packet;
+    const { source, destination } = packets[first] as Packet;
     const joined = world.joinBuffer;
     let lengthBytes = 0;
     for (let i = first; i < first + count; i++) {
@@ -124,13 +124,13 @@ export class ReceiveBuffer implements ClockTarget {
       host.bytesReceived += packet.lengthBytes;
       world.packets.release(packet);
     }
-    if (lengthBytes > 0) host.deliver(source.address, joined.subarray(0, lengthBytes));
+    if (lengthBytes > 0) host.deliver(source, destination, joined.subarray(0, lengthBytes));
   }
 
   /** What a datagram before this one led to may have closed the socket or put the host to sleep. */
   private isWanted(packet: Packet): boolean {
     const { host } = this;
-    if (host.machine !== undefined && !host.isAsleep && packet.destination.address.port === host.port) return true;
+    if (host.machine !== undefined && !host.isAsleep && host.listensAt(packet.destination)) return true;
     this.world.drop(packet, host.name, "socket is closed");
     return false;
   }

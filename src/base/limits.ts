@@ -47,6 +47,9 @@ export const PTO_MAX_MS = 2_000;
 /** The reordering threshold grows up to this as losses prove spurious (quiche #470). */
 export const PACKET_THRESHOLD_MAX = 20;
 
+/** Packets of one path that are remembered: the largest window of the smallest full packets, and the acknowledgements between. */
+export const SENT_PACKETS_MAX = 65_536;
+
 // ---- Ours: congestion ----------------------------------------------------------------------------------------
 
 /** RFC 9002 §7.2 recommends ten packets. */

@@ -6,6 +6,7 @@ import {
   DATA_HEADER_BYTES,
   PERSISTENT_CONGESTION_THRESHOLD,
   PTO_MAX_MS,
+  SENT_PACKETS_MAX,
   SUSPECT_PTO_COUNT,
   TAG_BYTES,
 } from "../base/limits.ts";
@@ -79,7 +80,7 @@ export class Path implements PathSummary {
   pingWanted = false;
   private readonly owner: PacketOwner;
   private firstSampleAtMs = Number.POSITIVE_INFINITY;
-  /** Packets of the last reduction that were declared lost and have not been acknowledged since. */
+  /** Packets that the last reduction was for and that have not arrived after all. */
   private lostInEvent = 0;
   private eventStartMs = Number.NEGATIVE_INFINITY;
 
@@ -92,6 +93,7 @@ export class Path implements PathSummary {
   private lossFirst: SentPacket | undefined;
   private lossLast: SentPacket | undefined;
   private lossBytes = 0;
+  private lossCount = 0;
   private readonly visitLost = (packet: SentPacket): void => this.onOneLost(packet);
 
   constructor(
@@ -147,6 +149,7 @@ export class Path implements PathSummary {
 
   onPacketSent(packet: SentPacket, nowMs: number, bytes: number, eliciting: boolean): void {
     this.sent.commit(packet, bytes, eliciting);
+    if (this.sent.rememberedPackets > SENT_PACKETS_MAX) this.giveUpOldest(nowMs);
     this.lastSentAtMs = nowMs;
     if (!eliciting) {
       this.ackOnlyPackets++;
@@ -157,6 +160,13 @@ export class Path implements PathSummary {
     this.pingWanted = false;
     this.congestion.onPacketSent(nowMs, bytes);
     this.pacer.onSent(bytes);
+  }
+
+  /** Only a peer that answers nothing lets the record grow this long: what has waited longest is sent anew, or forgotten. */
+  private giveUpOldest(nowMs: number): void {
+    const oldest = this.sent.get(this.sent.lowestRemembered) as SentPacket;
+    if (oldest.state === packetState.inFlight) this.giveUp(nowMs, oldest);
+    this.sent.forgetLowest();
   }
 
   private updatePacer(): void {
@@ -200,14 +210,8 @@ export class Path implements PathSummary {
 
   private onOneAcked(packet: SentPacket): void {
     if (packet.state === packetState.untracked || packet.state === packetState.acked) return;
-    if (packet.state === packetState.lost) {
-      this.loss.onSpurious(packet, this.ackNowMs, this.rtt);
-      if (packet.sentAtMs <= this.eventStartMs && this.lostInEvent > 0 && --this.lostInEvent === 0) {
-        this.congestion.onSpuriousLoss();
-      }
-    } else {
-      this.ackedBytes += packet.bytes;
-    }
+    if (packet.state === packetState.inFlight) this.ackedBytes += packet.bytes;
+    else if (!packet.givenUp) this.onSpuriousLoss(packet);
     if (packet.sentAtMs >= this.ackedNewestSentAtMs) {
       this.ackedNewestSentAtMs = packet.sentAtMs;
       this.ackedNewest = packet;
@@ -216,12 +220,20 @@ export class Path implements PathSummary {
     this.owner.onPacketAcked(packet);
   }
 
+  /** A packet that was declared lost has arrived: wait longer next time, and undo the reduction if it was the last one missing. */
+  private onSpuriousLoss(packet: SentPacket): void {
+    this.loss.onSpurious(packet, this.ackNowMs, this.rtt);
+    const isOfLastEvent = packet.sentAtMs <= this.eventStartMs && packet.lostAtMs >= this.eventStartMs;
+    if (isOfLastEvent && !packet.mtuProbe && --this.lostInEvent === 0) this.congestion.onSpuriousLoss();
+  }
+
   // ---- loss
 
   private detectLoss(nowMs: number): void {
     this.lossFirst = undefined;
     this.lossLast = undefined;
     this.lossBytes = 0;
+    this.lossCount = 0;
     this.loss.detect(nowMs, this.sent, this.rtt, this.visitLost);
     const first = this.lossFirst as SentPacket | undefined;
     const last = this.lossLast as SentPacket | undefined;
@@ -235,15 +247,17 @@ export class Path implements PathSummary {
       this.eventStartMs = nowMs;
       this.lostInEvent = 0;
     }
+    this.lostInEvent += this.lossCount;
     this.congestion.onLoss(nowMs, this.lossBytes, last.sentAtMs, persistent);
     this.updatePacer();
   }
 
   private onOneLost(packet: SentPacket): void {
     this.lostPackets++;
-    this.owner.onPacketLost(packet);
+    // What was handed to a probe or to another path is on its way again, and is lost with that packet if at all.
+    if (!packet.requeued) this.owner.onPacketLost(packet);
     if (packet.mtuProbe) return;
-    this.lostInEvent++;
+    this.lossCount++;
     this.lossBytes += packet.bytes;
     this.lossFirst ??= packet;
     this.lossLast = packet;
@@ -266,7 +280,10 @@ export class Path implements PathSummary {
   /** When the next probe is due, in ms. */
   private get ptoAtMs(): number {
     if (this.sent.packetsInFlight === 0) return Number.POSITIVE_INFINITY;
-    return this.lastElicitingAtMs + Math.min(this.ptoMs() * 2 ** Math.min(this.ptoCount, 10), PTO_MAX_MS);
+    const ptoMs = this.ptoMs();
+    const backedOffMs = Math.min(ptoMs * 2 ** Math.min(this.ptoCount, 10), PTO_MAX_MS);
+    // The bound is on the back-off: no probe is due before an answer can be there.
+    return this.lastElicitingAtMs + Math.max(backedOffMs, ptoMs);
   }
 
   /** When recovery wants to be woken, in ms; Infinity for never. */
@@ -295,18 +312,18 @@ export class Path implements PathSummary {
 
   /** Everything in flight is given up without telling the controller: the path failed, it is not congested. */
   abandonInFlight(nowMs: number): void {
-    for (
-      let n = this.sent.firstUnacknowledged(0);
-      n < this.sent.nextPacketNumber;
-      n = this.sent.firstUnacknowledged(n + 1)
-    ) {
-      const packet = this.sent.get(n);
-      if (packet === undefined || packet.state !== packetState.inFlight) continue;
-      this.sent.settle(packet, packetState.lost);
-      packet.lostAtMs = nowMs;
-      this.owner.onPacketLost(packet);
-    }
+    this.forEachInFlight((packet) => {
+      this.giveUp(nowMs, packet);
+      return true;
+    });
     this.loss.lossAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  private giveUp(nowMs: number, packet: SentPacket): void {
+    this.sent.settle(packet, packetState.lost);
+    packet.lostAtMs = nowMs;
+    packet.givenUp = true;
+    if (!packet.requeued) this.owner.onPacketLost(packet);
   }
 
   /** Calls `visit` for each packet in flight, oldest first, until it returns false. */
@@ -334,6 +351,8 @@ export class Path implements PathSummary {
     this.probesOwed = 0;
     this.state = "working";
     this.firstSampleAtMs = Number.POSITIVE_INFINITY;
+    this.eventStartMs = Number.NEGATIVE_INFINITY;
+    this.lostInEvent = 0;
     this.lastSentAtMs = nowMs;
     this.lastHeardAtMs = nowMs;
     this.updatePacer();

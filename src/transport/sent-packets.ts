@@ -26,6 +26,8 @@ export class SentPacket {
   keyEpoch = 0;
   /** Its data have already been handed to another path or to a probe. */
   requeued = false;
+  /** Its path was given up or led elsewhere: it was not found lost, and its late arrival says nothing. */
+  givenUp = false;
   /** An MTU probe: its loss is no congestion and its only frame is padding. */
   mtuProbe = false;
   /** STREAM frames: the first `rangeCount` entries are valid; entries are reused. */
@@ -43,6 +45,7 @@ export class SentPacket {
     this.sentAtMs = nowMs;
     this.bytes = 0;
     this.requeued = false;
+    this.givenUp = false;
     this.mtuProbe = false;
     this.rangeCount = 0;
     this.control.length = 0;
@@ -93,6 +96,11 @@ export class SentPackets {
 
   get lowestRemembered(): number {
     return this.base;
+  }
+
+  /** Packets from the lowest remembered one on. */
+  get rememberedPackets(): number {
+    return this.next - this.base;
   }
 
   /** Bytes of packets that are neither acknowledged nor lost. */
@@ -175,6 +183,15 @@ export class SentPackets {
       packet.release();
       this.base++;
     }
+    this.acked.remove(0, this.base);
+  }
+
+  /** Forgets the lowest record, which is not in flight. */
+  forgetLowest(): void {
+    const packet = this.ring[this.base & this.mask] as SentPacket;
+    assert(this.base < this.next && packet.state !== packetState.inFlight, "sent packets: forgotten in flight");
+    packet.release();
+    this.base++;
     this.acked.remove(0, this.base);
   }
 }

@@ -9,7 +9,7 @@
 // channels over, so that connections which are being relayed notice nothing.
 
 import type { SocketAddress } from "../base/address.ts";
-import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_STALL_MS } from "../base/limits.ts";
+import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_ATTEMPT_SHORT_MS, RENDEZVOUS_STALL_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
@@ -171,7 +171,7 @@ export class RendezvousClient {
     this.conversation.handleTimeout(nowMs);
     if (this.timers.takeDue(timer.stall, nowMs)) this.handleStall(nowMs);
     if (this.timers.takeDue(timer.attempt, nowMs)) {
-      this.failAttempt(nowMs, `no answer within ${RENDEZVOUS_ATTEMPT_MS / 1000} seconds`);
+      this.failAttempt(nowMs, `no answer within ${this.attemptMs / 1000} seconds`);
     }
     if (this.timers.takeDue(timer.retry, nowMs)) this.beginAttempt(nowMs);
   }
@@ -203,11 +203,17 @@ export class RendezvousClient {
     return this.addresses[this.addressIndex % this.addresses.length];
   }
 
+  /** With further addresses to try, the first round does not wait as long: often one family does not work at all. */
+  private get attemptMs(): number {
+    const hurries = this.addresses.length > 1 && this.addressIndex < this.addresses.length;
+    return hurries ? RENDEZVOUS_ATTEMPT_SHORT_MS : RENDEZVOUS_ATTEMPT_MS;
+  }
+
   private beginAttempt(nowMs: number): void {
     this.dropAttempt(nowMs);
     const { address, trustedKey: publicKey } = this;
     if (address === undefined) return;
-    this.timers.set(timer.attempt, nowMs + RENDEZVOUS_ATTEMPT_MS);
+    this.timers.set(timer.attempt, nowMs + this.attemptMs);
     const route = this.routes.direct(address);
     if (publicKey === undefined) {
       this.inquiry.start(nowMs, route);
@@ -237,7 +243,9 @@ export class RendezvousClient {
     const { address } = this;
     this.dropAttempt(nowMs);
     this.addressIndex++;
-    this.timers.set(timer.retry, nowMs + this.schedule.pauseMs(nowMs));
+    // A pause is due when all addresses have had their turn.
+    const roundIsOver = this.addressIndex % this.addresses.length === 0;
+    this.timers.set(timer.retry, roundIsOver ? nowMs + this.schedule.pauseMs(nowMs) : nowMs);
     if (address !== undefined) this.events.push({ type: "unreachable", address, message });
   }
 
@@ -251,6 +259,7 @@ export class RendezvousClient {
   private begin(nowMs: number, connection: Connection): void {
     this.attempt = undefined;
     this.dropAttempt(nowMs);
+    this.addressIndex %= this.addresses.length;
     const before = this.session;
     if (before !== undefined) {
       this.leave(before);

@@ -8,7 +8,13 @@
 
 import type { SocketAddress } from "../base/address.ts";
 import { DeadlineHeap } from "../base/deadline-heap.ts";
-import { AGENT_HANDOVER_MS, AGENT_IDLE_TIMEOUT_MS, AGENT_SILENT_MS, AGENT_WINDOW_BYTES } from "../base/limits.ts";
+import {
+  AGENT_HANDOVER_MS,
+  AGENT_IDLE_TIMEOUT_MS,
+  AGENT_SILENT_MS,
+  AGENT_WINDOW_BYTES,
+  SERVER_EVENTS_MAX,
+} from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
@@ -213,7 +219,7 @@ export class RendezvousServer implements Machine {
     }
     this.introductions.enter(session);
     this.awaited.set(session, nowMs + AGENT_SILENT_MS);
-    this.events.push({ type: "agent-connected", identity: session.identity, address: route.remote });
+    this.tell({ type: "agent-connected", identity: session.identity, address: route.remote });
   }
 
   private onEvent(nowMs: number, session: AgentSession, event: ConnectionEvent): void {
@@ -290,7 +296,13 @@ export class RendezvousServer implements Machine {
     this.awaited.delete(session);
     this.agents.delete(session);
     this.introductions.leave(nowMs, session);
-    this.events.push({ type: "agent-gone", identity: session.identity, reason });
+    this.tell({ type: "agent-gone", identity: session.identity, reason });
+  }
+
+  private tell(event: RendezvousServerEvent): void {
+    this.events.push(event);
+    // Whoever does not listen misses the oldest.
+    if (this.events.length > SERVER_EVENTS_MAX) this.events.shift();
   }
 
   /** Relayed packets that came with the wrong channel, or from the wrong place. */

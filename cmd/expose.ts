@@ -16,6 +16,7 @@ const options = {
   public: { type: "boolean", default: false, describe: "Let everybody in who knows this machine's id" },
   rendezvous: rendezvousOption,
   "new-ticket": { type: "boolean", default: false, describe: "Make a new ticket; older ones stop working" },
+  "ticket-file": { ...single, describe: "Write the ticket to this file, for its owner alone, instead of printing it" },
   json: jsonOption,
   "log-level": logLevelOption,
 } as const;

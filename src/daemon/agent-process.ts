@@ -26,7 +26,7 @@ import { RendezvousPins } from "./rendezvous-pins.ts";
 import { shutdownSignal } from "./shutdown-signal.ts";
 import { stateDirectoryPath } from "./state-directory.ts";
 import { readTestSettings, type TestSettings } from "./test-setting.ts";
-import type { OperatingError } from "./usage-error.ts";
+import { OperatingError } from "./usage-error.ts";
 
 type PathEvent = Extract<AgentEvent, { type: "path" }>;
 type RendezvousEvent = Extract<AgentEvent, { type: "rendezvous" }>;
@@ -117,7 +117,7 @@ export class AgentProcess {
         this.driver.wake();
       },
       onUnknownHost: (message) => output.trouble("unknown-host", message),
-      onKeyChanged: (error) => this.onKeyChanged(error),
+      onKeyChanged: (error) => this.onRefusal(error),
     });
   }
 
@@ -214,10 +214,8 @@ export class AgentProcess {
     const { output } = this.options.context;
     const where = formatHostAndPort(event);
     if (event.state === "connected") {
-      if (event.publicKey !== undefined) this.directory.onConnected(event, event.publicKey);
       if (this.silent.delete(where)) output.note(`The rendezvous ${where} is there now.`);
-      this.ready = true;
-      this.options.onReady?.();
+      this.onRendezvousConnected(event);
       return;
     }
     this.silent.add(where);
@@ -231,8 +229,20 @@ export class AgentProcess {
     void this.directory.onSilent(event);
   }
 
-  private onKeyChanged(error: OperatingError): void {
-    // At the start a person is there to decide; a tunnel that has been running is not given up for what may be a forgery.
+  private onRendezvousConnected(event: RendezvousEvent): void {
+    try {
+      if (event.publicKey !== undefined) this.directory.onConnected(event, event.publicKey);
+      this.options.onReady?.();
+      this.ready = true;
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      this.onRefusal(error);
+    }
+  }
+
+  private onRefusal(error: OperatingError): void {
+    // At the start a person is there to decide. A tunnel that has been running is not given up: another rendezvous may be a
+    // forgery, and a disk that is full may be emptied.
     if (this.ready) this.options.context.output.trouble(error.code, error.message);
     else this.end(error);
   }

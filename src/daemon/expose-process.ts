@@ -7,11 +7,12 @@ import { formatTicket } from "../crypto/ticket.ts";
 import { type ForwardTarget, formatForwardTarget, parseForwardTarget } from "../io/forward-target.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { AgentProcess } from "./agent-process.ts";
+import { replaceFile } from "./atomic-file.ts";
 import type { CommandContext } from "./command.ts";
 import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
 import { loadServiceSecret, renewServiceSecret } from "./service-secret.ts";
-import { makeStateDirectory, stateDirectoryPath } from "./state-directory.ts";
-import { UsageError } from "./usage-error.ts";
+import { fileErrorReason, makeStateDirectory, stateDirectoryPath } from "./state-directory.ts";
+import { OperatingError, UsageError } from "./usage-error.ts";
 
 /** As the command line gives them. */
 export interface ExposeOptions {
@@ -21,6 +22,7 @@ export interface ExposeOptions {
   readonly public: boolean;
   readonly rendezvous: readonly string[];
   readonly newTicket: boolean;
+  readonly ticketFile?: string | undefined;
 }
 
 /** @returns when the process was asked to end. @throws UsageError, OperatingError */
@@ -54,6 +56,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
         rendezvous: process.rendezvous,
         service: name,
       });
+      if (options.ticketFile !== undefined) writeTicket(options.ticketFile, ticket);
       output.event(
         { event: "ready", peerId: process.peerId, ticket, target: formatForwardTarget(target) },
         describeReady(options, target, name, ticket, process, context),
@@ -89,6 +92,18 @@ function parseAllowed(text: string): Uint8Array {
   return publicKey;
 }
 
+/** @throws OperatingError */
+function writeTicket(path: string, ticket: string): void {
+  try {
+    replaceFile(path, `${ticket}\n`);
+  } catch (error) {
+    throw new OperatingError(
+      "ticket-file",
+      `cannot write the ticket to ${path}: ${fileErrorReason(error)}. Name a file in a directory that this user may write to.`,
+    );
+  }
+}
+
 function describeReady(
   options: ExposeOptions,
   target: ForwardTarget,
@@ -100,10 +115,14 @@ function describeReady(
   const lines = [
     `Exposing ${output.bold(formatForwardTarget(target))}. To reach it from another machine:`,
     "",
-    `    tunnel connect ${ticket}`,
+    options.ticketFile === undefined
+      ? `    tunnel connect ${ticket}`
+      : `    tunnel connect --ticket-file <a copy of ${options.ticketFile}>`,
     "",
     "Whoever has this ticket can use the service. Ctrl-C ends it.",
   ];
+  const here = process.rendezvous.find(({ host }) => /^(localhost|127\..*|::1)$/.test(host));
+  if (here !== undefined) lines.push(`Its rendezvous is at ${here.host}, so it works on this machine only.`);
   if (options.public || options.allow.length > 0) {
     const meet = process.rendezvous.map((address) => ` --rendezvous ${formatRendezvousAddress(address)}`).join("");
     const service = name === "" ? "" : ` --service ${JSON.stringify(name)}`;

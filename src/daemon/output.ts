@@ -1,6 +1,7 @@
 // What a command says on stdout: one JSON object a line for scripts, or calm lines for a person. Troubles that the command goes
 // on through are said here too: as an error event, or as a line on stderr.
 
+import { isatty } from "node:tty";
 import { LineWriter } from "./line-writer.ts";
 
 /** The events that scripts may rely on. */
@@ -26,7 +27,7 @@ export class Output {
   private readonly stderr = new LineWriter(2);
   private readonly colours: boolean;
 
-  constructor(json: boolean, colours: boolean = wantsColours(process.env, process.stdout.isTTY)) {
+  constructor(json: boolean, colours: boolean = wantsColours(process.env, isatty(1))) {
     this.json = json;
     this.colours = colours && !json;
   }

@@ -86,10 +86,10 @@ export class RendezvousDirectory {
     const entry = this.entries.get(formatHostAndPort(place));
     if (entry === undefined || entry.publicKey !== undefined) return;
     const holds = this.options.pins.pin(place, publicKey);
-    // Another process met another key here a moment ago, and that one is pinned.
-    if (!equalBytes(holds, publicKey)) this.options.onKeyChanged(this.options.pins.changed(place, holds, publicKey));
     entry.publicKey = holds;
     this.announce();
+    // Another process met another key here a moment ago, and that one is pinned.
+    if (!equalBytes(holds, publicKey)) throw this.options.pins.changed(place, holds, publicKey);
   }
 
   /** A rendezvous does not answer: it may have moved, or may be another one than before. */

@@ -36,15 +36,18 @@ export function makeStateDirectory(path: string): void {
 export function stateError(path: string, error: unknown): OperatingError {
   return new OperatingError(
     "state-directory",
-    `cannot use ${path}: ${reasonOf(error)}. Make it readable and writable for this user, or name another directory in TUNNEL_STATE_DIR.`,
+    `cannot use ${path}: ${fileErrorReason(error)}. Make it readable and writable for this user, or name another directory in TUNNEL_STATE_DIR.`,
   );
 }
 
-function reasonOf(error: unknown): string {
+/** @returns what the system said of a file, in words. */
+export function fileErrorReason(error: unknown): string {
   switch (systemCode(error)) {
     case "EACCES":
     case "EPERM":
       return "permission denied";
+    case "ENOENT":
+      return "there is no such file or directory";
     case "EROFS":
       return "the file system is read-only";
     case "ENOSPC":

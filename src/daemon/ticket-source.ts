@@ -3,8 +3,8 @@
 
 import { readFileSync } from "node:fs";
 import { TICKET_CHARACTERS_MAX } from "../base/limits.ts";
-import type { Environment } from "./state-directory.ts";
-import { systemCode, UsageError } from "./usage-error.ts";
+import { type Environment, fileErrorReason } from "./state-directory.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** What stands for standard input. The parser of the command line takes no "-" for an argument, and is given this for it. */
 export const STANDARD_INPUT = "/dev/stdin";
@@ -41,8 +41,7 @@ function readTicketFile(path: string): string {
       .slice(0, TICKET_CHARACTERS_MAX + 1)
       .trim();
   } catch (error) {
-    const reason = systemCode(error) === "ENOENT" ? "there is no such file" : (error as Error).message;
-    throw new UsageError(`cannot read the ticket file ${path}: ${reason}`);
+    throw new UsageError(`cannot read the ticket file ${path}: ${fileErrorReason(error)}`);
   }
   if (text === "") throw new UsageError(`the ticket file ${path} is empty; write the ticket into it`);
   return text;

@@ -19,7 +19,7 @@ export interface InterfaceAddressOptions {
 /** @returns IP addresses in canonical text, sorted, at most HOST_CANDIDATES_MAX; loopback alone where there is nothing else. */
 export function interfaceAddresses(
   options: InterfaceAddressOptions,
-  table: InterfaceTable = networkInterfaces(),
+  table: InterfaceTable = systemInterfaces(),
 ): readonly string[] {
   const usable = new Set<string>();
   const loopback = new Set<string>();
@@ -32,6 +32,15 @@ export function interfaceAddresses(
   const hosts = [...usable].sort();
   if (!options.loopback && hosts.length > 0) return hosts.slice(0, HOST_CANDIDATES_MAX);
   return [...[...loopback].sort(), ...hosts].slice(0, HOST_CANDIDATES_MAX);
+}
+
+/** Some sandboxes forbid the question. An agent without host candidates still has all other ways. */
+function systemInterfaces(): InterfaceTable {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
 }
 
 /** Link-local addresses are left out: an IPv6 one means nothing without its interface, an IPv4 one that there is no network. */

@@ -3,9 +3,12 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync, statSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { temporaryDirectory } from "../daemon/temporary-directory.ts";
 import { ending, readAll, startService, type TestService } from "../io/memory-tunnel.ts";
 import { type Environment, type Program, Programs } from "./program.ts";
 
@@ -133,6 +136,40 @@ test("expose prints the same ticket after a restart, and another one when asked 
   assert.equal(tickets[0], tickets[1]);
   assert.notEqual(tickets[1], tickets[2]);
   assert.equal(tickets[2], tickets[3]);
+});
+
+test("with --ticket-file the ticket is in a private file that connect takes, and nowhere else", async (t) => {
+  const deployment = new Deployment(t);
+  const service = await echoService(t);
+  await deployment.meet();
+  const file = join(temporaryDirectory(t), "ticket");
+  const args = ["expose", String(service.port), "--rendezvous", deployment.place, "--ticket-file", file];
+  const exposing = deployment.programs.start("expose", args, loopback);
+  await exposing.until(() => exposing.lines.find((line) => line.includes(file)));
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  await echoes(deployment.connect("--ticket-file", file));
+  assert.equal((exposing.lines.join("") + exposing.stderr).includes(readFileSync(file, "utf8").trim()), false);
+  const nowhere = ["expose", "1", "--rendezvous", deployment.place, "--ticket-file", "/nonexistent/ticket"];
+  const failed = await deployment.programs.run(nowhere, loopback);
+  assert.match(failed.stderr, /cannot write the ticket to \/nonexistent\/ticket/);
+  assert.equal(failed.code, 1);
+});
+
+test("a reader of stdout that leaves ends nothing", async (t) => {
+  const deployment = new Deployment(t);
+  const service = await echoService(t);
+  await deployment.meet();
+  const exposing = deployment.expose(String(service.port));
+  const { ticket } = await exposing.event("ready");
+  exposing.child.stdout?.destroy();
+  for (let i = 0; i < 2; i++) {
+    const connecting = deployment.connect(String(ticket));
+    await echoes(connecting);
+    connecting.signal("SIGTERM");
+    await connecting.exited;
+  }
+  exposing.signal("SIGTERM");
+  assert.equal(await exposing.exited, 0);
 });
 
 test("two processes expose two services under one identity, and each ticket reaches its own", async (t) => {

@@ -69,6 +69,12 @@ export const ACK_RANGES_MAX = 64;
 
 /** A receive buffer grows by blocks of this size: large enough for few writes, small enough for thousands of streams. */
 export const RECEIVE_BLOCK_BYTES = 16 * 1024;
+/** Blocks that streams of one connection keep though they hold nothing unread: thousands of idle streams must not hold 16 KiB each. */
+export const SPARE_BLOCKS_MAX = 64;
+/** Gaps in what a stream received that are always taken: more than a few hundred lost frames are never under way at once … */
+export const RECEIVE_RANGES_MIN = 256;
+/** … but in long flights, one for this many bytes: every other full packet may be lost. A peer that sends single bytes is stopped. */
+export const RECEIVE_RANGE_BYTES = 512;
 
 // ---- Ours: wire formats ----------------------------------------------------------------------------------------
 

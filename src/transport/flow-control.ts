@@ -49,12 +49,18 @@ export class ReceiveWindow {
     return this.consumed + this.windowBytes - this.limit >= this.windowBytes / 2;
   }
 
-  /** Moves the limit on, and widens the window when the last half went within two round trips. @returns the limit to announce. */
+  /**
+   * Moves the limit on, and widens the window when the last half went within two round trips. An announcement that is repeated
+   * because it was lost says nothing about the reader, and widens nothing.
+   * @returns the limit to announce.
+   */
   update(nowMs: number, rttMs: number): number {
-    if (this.lastUpdateMs !== undefined && nowMs - this.lastUpdateMs < 2 * rttMs) {
-      this.windowBytes = Math.min(this.windowBytes * 2, this.windowBytesMax);
+    if (this.wantsUpdate) {
+      if (this.lastUpdateMs !== undefined && nowMs - this.lastUpdateMs < 2 * rttMs) {
+        this.windowBytes = Math.min(this.windowBytes * 2, this.windowBytesMax);
+      }
+      this.lastUpdateMs = nowMs;
     }
-    this.lastUpdateMs = nowMs;
     this.limit = Math.max(this.limit, this.consumed + this.windowBytes);
     return this.limit;
   }

@@ -2,14 +2,43 @@
 // offset: a stream never holds more memory than its window, rounded up to a block, however small or scattered the
 // frames are, and a reader gets long runs instead of packets.
 
-import { RECEIVE_BLOCK_BYTES } from "../base/limits.ts";
+import { RECEIVE_BLOCK_BYTES, RECEIVE_RANGE_BYTES, RECEIVE_RANGES_MIN, SPARE_BLOCKS_MAX } from "../base/limits.ts";
+import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { RangeSet } from "../base/range-set.ts";
 
+/** Buffers that were read to the end and keep the block they stopped in for what comes next; those idle for longest give theirs up. */
+export class SpareBlocks {
+  private readonly buffers = new Set<ReceiveBuffer>();
+
+  keep(buffer: ReceiveBuffer): void {
+    this.buffers.add(buffer);
+    if (this.buffers.size <= SPARE_BLOCKS_MAX) return;
+    const idlest = this.buffers.values().next().value as ReceiveBuffer;
+    this.buffers.delete(idlest);
+    idlest.dropBlocks();
+  }
+
+  /** The buffer holds unread bytes again, or nothing at all. */
+  release(buffer: ReceiveBuffer): void {
+    this.buffers.delete(buffer);
+  }
+}
+
 export class ReceiveBuffer {
+  private readonly spare: SpareBlocks | undefined;
   private readonly blocks = new Map<number, Uint8Array>();
   private readonly received = new RangeSet();
   private readEnd = 0;
   private highest = 0;
+
+  constructor(spare?: SpareBlocks) {
+    this.spare = spare;
+  }
+
+  /** Blocks of memory that are held. */
+  get blockCount(): number {
+    return this.blocks.size;
+  }
 
   /** Everything below was read. */
   get readOffset(): number {
@@ -25,11 +54,15 @@ export class ReceiveBuffer {
     return this.received.contains(this.readEnd);
   }
 
-  /** Takes stream bytes [offset, offset + end − start). Bytes that came before are passed over. */
+  /**
+   * Takes stream bytes [offset, offset + end − start). Bytes that came before are passed over.
+   * @throws ProtocolError when the peer scatters bytes as no loss does.
+   */
   insert(offset: number, bytes: Uint8Array, start: number, end: number): void {
     const last = offset + end - start;
     if (last > this.highest) this.highest = last;
     let at = Math.max(offset, this.readEnd);
+    if (at < last && this.received.isEmpty) this.spare?.release(this);
     while (at < last) {
       const blockNumber = Math.floor(at / RECEIVE_BLOCK_BYTES);
       const blockStart = blockNumber * RECEIVE_BLOCK_BYTES;
@@ -46,6 +79,10 @@ export class ReceiveBuffer {
       at = stop;
     }
     this.received.insert(Math.max(offset, this.readEnd), last);
+    const rangesMax = RECEIVE_RANGES_MIN + (this.highest - this.readEnd) / RECEIVE_RANGE_BYTES;
+    if (this.received.rangeCount > rangesMax) {
+      throw new ProtocolError(closeCode.violation, `stream data in ${this.received.rangeCount} pieces`);
+    }
   }
 
   /** Bytes up to `offset` came and are wanted by nobody. */
@@ -84,12 +121,19 @@ export class ReceiveBuffer {
     this.readEnd = stop;
     this.received.remove(0, stop);
     if (stop === blockStart + RECEIVE_BLOCK_BYTES) this.blocks.delete(blockNumber);
+    else if (this.received.isEmpty) this.spare?.keep(this);
     return view;
+  }
+
+  /** Lets the memory go; nothing in it is unread. */
+  dropBlocks(): void {
+    this.blocks.clear();
   }
 
   /** Lets all bytes go. */
   clear(): void {
     this.blocks.clear();
     this.received.clear();
+    this.spare?.release(this);
   }
 }

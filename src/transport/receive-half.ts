@@ -2,19 +2,20 @@
 
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { ReceiveWindow } from "./flow-control.ts";
-import { ReceiveBuffer } from "./receive-buffer.ts";
+import { ReceiveBuffer, type SpareBlocks } from "./receive-buffer.ts";
 
 export class ReceiveHalf {
   readonly window: ReceiveWindow;
   private readonly connectionWindow: ReceiveWindow;
-  private readonly buffer = new ReceiveBuffer();
+  private readonly buffer: ReceiveBuffer;
   private finalSize: number | undefined;
   private resetReceived = false;
   private discarding = false;
   /** The reader was told that something can be read and has not read to the end since. */
   announced = false;
 
-  constructor(windowBytes: number, windowBytesMax: number, connectionWindow: ReceiveWindow) {
+  constructor(windowBytes: number, windowBytesMax: number, connectionWindow: ReceiveWindow, spare?: SpareBlocks) {
+    this.buffer = new ReceiveBuffer(spare);
     this.window = new ReceiveWindow(windowBytes, windowBytesMax);
     this.connectionWindow = connectionWindow;
   }
@@ -108,6 +109,8 @@ export class ReceiveHalf {
     const view = this.buffer.read();
     if (view === undefined) {
       this.announced = false;
+      // The end was read: the block that it lay in waits for nothing.
+      if (this.isEnded) this.buffer.clear();
       return undefined;
     }
     this.window.onConsumed(view.length);

@@ -87,10 +87,11 @@ export class SendBuffer {
   /** The range has to be sent again, but for what has been acknowledged meanwhile. */
   onLost(offset: number, lengthBytes: number): void {
     const end = offset + lengthBytes;
-    this.lost.insert(Math.max(offset, this.ackedEnd), end);
-    for (let i = 0; i < this.acked.rangeCount; i++) {
-      if (this.acked.startAt(i) >= end) break;
-      this.lost.remove(this.acked.startAt(i), this.acked.endAt(i));
+    let at = this.acked.firstMissing(Math.max(offset, this.ackedEnd));
+    while (at < end) {
+      const stop = Math.min(this.acked.firstPresent(at), end);
+      this.lost.insert(at, stop);
+      at = this.acked.firstMissing(stop);
     }
   }
 

@@ -10,6 +10,7 @@ import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { ControlFrame, ControlQueue } from "./control-queue.ts";
 import { ReceiveWindow, SendCredit } from "./flow-control.ts";
+import { SpareBlocks } from "./receive-buffer.ts";
 import { ReceiveHalf } from "./receive-half.ts";
 import { SendHalf } from "./send-half.ts";
 import type { SentPacket } from "./sent-packets.ts";
@@ -26,6 +27,7 @@ export class StreamTable implements StreamOwner {
   private readonly scheduler = new StreamScheduler();
   private readonly window: ReceiveWindow;
   private readonly credit = new SendCredit(0);
+  private readonly spareBlocks = new SpareBlocks();
   private peerStreamBytes = 0;
   /** Low bit of the ids that this side opens. */
   private readonly parity: number;
@@ -95,6 +97,7 @@ export class StreamTable implements StreamOwner {
       this.settings.initialStreamDataBytes,
       this.settings.streamDataBytesMax,
       this.window,
+      this.spareBlocks,
     );
     const stream = new Stream(id, this, send, receive);
     this.streams.set(id, stream);

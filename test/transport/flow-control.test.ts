@@ -1,0 +1,121 @@
+// Credit both ways: limits never shrink, are told in time, grow with the demand, and are kept to.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { closeCode, ProtocolError } from "../../src/base/protocol-error.ts";
+import { ReceiveWindow, SendCredit } from "../../src/transport/flow-control.ts";
+
+const KIB = 1024;
+
+test("a byte beyond the limit breaks the protocol, the last one within it does not", () => {
+  const window = new ReceiveWindow(100, 100);
+  window.onReceived(100);
+  assert.throws(
+    () => window.onReceived(1),
+    (error) => error instanceof ProtocolError && error.code === closeCode.flowControl,
+  );
+});
+
+test("a new limit is worth telling when half of the window was read, not before", () => {
+  const window = new ReceiveWindow(100, 100);
+  window.onReceived(60);
+  window.onConsumed(49);
+  assert.equal(window.wantsUpdate, false);
+  window.onConsumed(1);
+  assert.equal(window.wantsUpdate, true);
+  assert.equal(window.update(0, 10), 150);
+  assert.equal(window.wantsUpdate, false);
+});
+
+test("the window doubles while half of it goes within two round trips, up to its bound", () => {
+  const window = new ReceiveWindow(100, 350);
+  const sizes: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const bytes = window.limitBytes - window.receivedBytes;
+    window.onReceived(bytes);
+    window.onConsumed(bytes);
+    window.update(i * 15, 10);
+    sizes.push(window.currentWindowBytes);
+  }
+  assert.deepEqual(sizes, [100, 200, 350, 350, 350]);
+});
+
+test("the window of a slow reader stays as it is", () => {
+  const window = new ReceiveWindow(100, 1000);
+  for (let i = 0; i < 10; i++) {
+    window.onReceived(window.limitBytes - window.receivedBytes);
+    window.onConsumed(60);
+    if (window.wantsUpdate) window.update(i * 1000, 10);
+  }
+  assert.equal(window.currentWindowBytes, 100);
+});
+
+test("telling the limit again because it was lost widens nothing", () => {
+  const window = new ReceiveWindow(100, 10_000);
+  window.onReceived(50);
+  window.onConsumed(50);
+  assert.equal(window.update(0, 100), 150);
+  for (let i = 1; i < 10; i++) assert.equal(window.update(i, 100), 150);
+  assert.equal(window.currentWindowBytes, 100);
+});
+
+test("the connection's window follows a stream's, up to its own bound", () => {
+  const window = new ReceiveWindow(100, 1000);
+  window.atLeast(600);
+  assert.equal(window.currentWindowBytes, 600);
+  assert.equal(window.wantsUpdate, true);
+  window.atLeast(5000);
+  assert.equal(window.currentWindowBytes, 1000);
+  window.atLeast(10);
+  assert.equal(window.currentWindowBytes, 1000);
+});
+
+test("limits never shrink, whatever is received, read and told, and promise no more than the bound", () => {
+  const step = fc.record({
+    receive: fc.integer({ min: 0, max: 4 * KIB }),
+    read: fc.integer({ min: 0, max: 4 * KIB }),
+    tell: fc.boolean(),
+    afterMs: fc.integer({ min: 0, max: 50 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const window = new ReceiveWindow(2 * KIB, 16 * KIB);
+      let nowMs = 0;
+      let told = window.limitBytes;
+      for (const { receive, read, tell, afterMs } of steps) {
+        nowMs += afterMs;
+        window.onReceived(Math.min(receive, told - window.receivedBytes));
+        window.onConsumed(Math.min(read, window.receivedBytes - window.consumedBytes));
+        if (tell) {
+          const limit = window.update(nowMs, 20);
+          assert.ok(limit >= told, "never below what was told before");
+          told = limit;
+        }
+        assert.equal(window.limitBytes, told, "nothing is allowed that was not told");
+        assert.ok(told - window.consumedBytes <= 16 * KIB, "unread bytes stay within the bound");
+      }
+    }),
+  );
+});
+
+test("whoever reads to the end and is told is never left without credit", () => {
+  const window = new ReceiveWindow(1, 1);
+  for (let i = 0; i < 100; i++) {
+    assert.ok(window.limitBytes > window.receivedBytes);
+    window.onReceived(1);
+    window.onConsumed(1);
+    assert.ok(window.wantsUpdate);
+    window.update(i, 1);
+  }
+});
+
+test("an old announcement takes no credit away", () => {
+  const credit = new SendCredit(100);
+  credit.use(80);
+  assert.equal(credit.raise(90), false);
+  assert.equal(credit.availableBytes, 20);
+  assert.equal(credit.raise(100), false);
+  assert.equal(credit.raise(150), true);
+  assert.equal(credit.availableBytes, 70);
+});

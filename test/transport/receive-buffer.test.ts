@@ -1,0 +1,151 @@
+// The receive buffer, against the plainest model: an array of bytes that have or have not come.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { RECEIVE_BLOCK_BYTES, SPARE_BLOCKS_MAX, STREAM_WINDOW_BYTES_MAX } from "../../src/base/limits.ts";
+import { closeCode, ProtocolError } from "../../src/base/protocol-error.ts";
+import { ReceiveBuffer, SpareBlocks } from "../../src/transport/receive-buffer.ts";
+
+const byteAt = (offset: number): number => (offset * 13 + (offset >> 8) * 5 + 1) & 0xff;
+
+function bytesFrom(start: number, lengthBytes: number): Uint8Array {
+  return Uint8Array.from({ length: lengthBytes }, (_, i) => byteAt(start + i));
+}
+
+function insert(buffer: ReceiveBuffer, offset: number, lengthBytes: number): void {
+  // In the middle of a larger array, as inside a datagram that is overwritten afterwards.
+  const datagram = new Uint8Array(lengthBytes + 7);
+  datagram.set(bytesFrom(offset, lengthBytes), 3);
+  buffer.insert(offset, datagram, 3, 3 + lengthBytes);
+  datagram.fill(0xdb);
+}
+
+type Step =
+  | { readonly kind: "insert"; readonly offset: number; readonly length: number }
+  | { readonly kind: "read"; readonly times: number };
+
+const TOP = RECEIVE_BLOCK_BYTES * 4;
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("insert" as const),
+      offset: fc.oneof(
+        fc.integer({ min: 0, max: TOP }),
+        fc.integer({ min: 0, max: 300 }),
+        fc.integer({ min: RECEIVE_BLOCK_BYTES - 300, max: RECEIVE_BLOCK_BYTES + 300 }),
+      ),
+      length: fc.oneof(fc.integer({ min: 0, max: 1200 }), fc.integer({ min: 0, max: 2 * RECEIVE_BLOCK_BYTES })),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("read" as const), times: fc.integer({ min: 1, max: 5 }) }) },
+);
+
+test("bytes come out in order, each once, whatever order, overlap and repetition they came in", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const buffer = new ReceiveBuffer();
+      const came = new Uint8Array(TOP * 2);
+      let readEnd = 0;
+      let highest = 0;
+      const views: { readonly start: number; readonly view: Uint8Array }[] = [];
+      for (const next of steps) {
+        if (next.kind === "insert") {
+          insert(buffer, next.offset, next.length);
+          came.fill(1, next.offset, next.offset + next.length);
+          if (next.length > 0) highest = Math.max(highest, next.offset + next.length);
+        } else {
+          for (let i = 0; i < next.times; i++) {
+            const view = buffer.read();
+            assert.equal(view !== undefined, came[readEnd] === 1, `readable at ${readEnd}`);
+            if (view === undefined) break;
+            assert.ok(view.length > 0);
+            assert.deepEqual(view, bytesFrom(readEnd, view.length));
+            for (let at = readEnd; at < readEnd + view.length; at++) assert.equal(came[at], 1, `${at} had not come`);
+            views.push({ start: readEnd, view });
+            readEnd += view.length;
+          }
+        }
+        assert.equal(buffer.readOffset, readEnd);
+        assert.ok(buffer.highestOffset >= highest);
+        assert.equal(buffer.hasReadable, came[readEnd] === 1);
+      }
+      // A view is the reader's for good: nothing that came later was written over it.
+      for (const { start, view } of views) assert.deepEqual(view, bytesFrom(start, view.length));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("what came in order is read in long runs", () => {
+  const buffer = new ReceiveBuffer();
+  for (let at = 0; at < 3 * RECEIVE_BLOCK_BYTES; at += 1024) insert(buffer, at, 1024);
+  const lengths: number[] = [];
+  for (let view = buffer.read(); view !== undefined; view = buffer.read()) lengths.push(view.length);
+  assert.ok(lengths.length <= 4, `${lengths}`);
+});
+
+test("a peer that sends every other byte is stopped before the ranges cost more than the bytes", () => {
+  const buffer = new ReceiveBuffer();
+  const window = 1024 * 1024;
+  assert.throws(
+    () => {
+      for (let at = window; at > 0; at -= 2) insert(buffer, at, 1);
+    },
+    (error) => error instanceof ProtocolError && error.code === closeCode.violation,
+  );
+});
+
+test("full packets of which every other one is lost are taken, as many as the largest window holds", () => {
+  const buffer = new ReceiveBuffer();
+  for (let at = 1168; at < STREAM_WINDOW_BYTES_MAX; at += 2 * 1168) insert(buffer, at, 1168);
+  for (let at = 0; at < STREAM_WINDOW_BYTES_MAX; at += 2 * 1168) insert(buffer, at, 1168);
+  let bytes = 0;
+  for (let view = buffer.read(); view !== undefined; view = buffer.read()) bytes += view.length;
+  assert.ok(bytes >= STREAM_WINDOW_BYTES_MAX - 1168);
+});
+
+test("streams that have been read to the end keep a block only while they are among the last to be read", () => {
+  const spare = new SpareBlocks();
+  const buffers = Array.from({ length: 1000 }, () => new ReceiveBuffer(spare));
+  for (const buffer of buffers) {
+    insert(buffer, 0, 100);
+    buffer.read();
+  }
+  const held = buffers.reduce((sum, buffer) => sum + buffer.blockCount, 0);
+  assert.ok(held <= SPARE_BLOCKS_MAX, `${held} blocks for streams that hold nothing`);
+  // They go on where they were.
+  for (const buffer of buffers) {
+    insert(buffer, 100, 50);
+    assert.deepEqual(buffer.read(), bytesFrom(100, 50));
+    assert.equal(buffer.read(), undefined);
+  }
+});
+
+test("a stream that is read packet by packet uses one block for many packets", () => {
+  const buffer = new ReceiveBuffer();
+  const memory = new Set<ArrayBufferLike>();
+  for (let at = 0; at + 1000 <= RECEIVE_BLOCK_BYTES; at += 1000) {
+    insert(buffer, at, 1000);
+    memory.add((buffer.read() as Uint8Array).buffer);
+  }
+  assert.equal(memory.size, 1);
+});
+
+test("unread bytes are never dropped to spare memory", () => {
+  const spare = new SpareBlocks();
+  const buffers = Array.from({ length: 500 }, () => new ReceiveBuffer(spare));
+  for (const buffer of buffers) {
+    insert(buffer, 0, 100);
+    buffer.read();
+    insert(buffer, 100, 10);
+    insert(buffer, 200, 10);
+  }
+  for (const buffer of buffers) {
+    assert.deepEqual(buffer.read(), bytesFrom(100, 10));
+    insert(buffer, 110, 90);
+    assert.deepEqual(buffer.read(), bytesFrom(110, 100));
+  }
+});

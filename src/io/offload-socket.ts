@@ -48,8 +48,11 @@ interface Place {
  * @param createSocket makes the dgram socket of the host's family that is to receive
  * @returns undefined where it cannot be had; binding a plain socket then says why, or works.
  */
-export function openOffloadSocket(place: Place, createSocket: () => Socket): OffloadSocket | undefined {
-  const libc = loadLibc();
+export function openOffloadSocket(
+  place: Place,
+  createSocket: () => Socket,
+  libc: Libc | undefined = loadLibc(),
+): OffloadSocket | undefined {
   if (libc === undefined) return undefined;
   const family = place.host.includes(":") ? 6 : 4;
   const fd = bindDescriptor(libc, family, place);

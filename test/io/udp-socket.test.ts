@@ -1,13 +1,17 @@
-// The UDP socket on loopback: both families on one port, batches split into packets, and errors that end nothing.
+// The UDP socket on loopback, on dgram alone and with offload: both families on one port, batches split into packets, and errors
+// that end nothing.
 
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatSocketAddress, socketAddress } from "../../src/base/address.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import type { DatagramSocket } from "../../src/io/datagram-socket.ts";
-import { openUdpSocket } from "../../src/io/udp-socket.ts";
+import { loadLibc } from "../../src/io/libc.ts";
+import { openUdpSocket, type UdpSocketOptions } from "../../src/io/udp-socket.ts";
 
 const routes = new RouteTable();
 
@@ -16,38 +20,60 @@ interface Received {
   readonly bytes: number[];
 }
 
-async function open(t: TestContext, host?: string): Promise<{ socket: DatagramSocket; received: Received[] }> {
-  const socket = await openUdpSocket(host === undefined ? { log: silentLog } : { host, log: silentLog });
-  const received: Received[] = [];
-  socket.start({
-    onDatagram: (from, bytes) => received.push({ from: formatSocketAddress(from), bytes: [...bytes] }),
-    onReady() {},
-  });
-  t.after(() => socket.close());
-  return { socket, received };
+interface OpenSocket {
+  readonly socket: DatagramSocket;
+  readonly received: Received[];
 }
 
-function send(socket: DatagramSocket, host: string, port: number, bytes: number[], segmentBytes = bytes.length): void {
+type Open = (host?: string, options?: Partial<UdpSocketOptions>) => Promise<OpenSocket>;
+
+/** A test of each kind of socket. */
+function testBoth(claim: string, body: (t: TestContext, open: Open) => Promise<void> | void): void {
+  const lacking = loadLibc() === undefined ? "koffi is not here, or the machine is not known" : false;
+  for (const offload of [false, true]) {
+    test(`${offload ? "with offload" : "on dgram"}: ${claim}`, { skip: offload && lacking }, (t) =>
+      body(t, async (host, options) => {
+        const place = host === undefined ? {} : { host };
+        const socket = await openUdpSocket({ ...place, log: silentLog, offload, ...options });
+        const received: Received[] = [];
+        socket.start({
+          onDatagram: (from, bytes) => received.push({ from: formatSocketAddress(from), bytes: [...bytes] }),
+          onReady() {},
+        });
+        t.after(() => socket.close());
+        return { socket, received };
+      }),
+    );
+  }
+}
+
+function send(
+  socket: DatagramSocket,
+  host: string,
+  port: number,
+  bytes: ArrayLike<number>,
+  segmentBytes?: number,
+): void {
   const to = socketAddress(host, port);
   assert.ok(to !== undefined);
   socket.transmit.begin(routes.direct(to));
   socket.transmit.buffer.set(bytes);
   socket.transmit.lengthBytes = bytes.length;
-  socket.transmit.segmentBytes = segmentBytes;
+  socket.transmit.segmentBytes = segmentBytes ?? bytes.length;
   socket.send();
 }
 
-test("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 address", async (t) => {
-  const both = await open(t);
-  const four = await open(t, "127.0.0.1");
-  if (!both.socket.families.includes(6)) {
-    // A machine without IPv6: the one socket is an IPv4 one and works.
-    send(four.socket, "127.0.0.1", both.socket.localPort, [4]);
-    await sleep(50);
-    assert.equal(both.received.length, 1);
-    return;
-  }
-  const six = await open(t, "::1");
+/** Waits until `count` bytes came, or for so long that they will not. */
+async function receivedBytes({ received }: OpenSocket, count: number): Promise<number[]> {
+  for (let i = 0; i < 50 && received.reduce((sum, { bytes }) => sum + bytes.length, 0) < count; i++) await sleep(10);
+  return received.flatMap(({ bytes }) => bytes);
+}
+
+testBoth("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 address", async (t, open) => {
+  const both = await open();
+  if (!both.socket.families.includes(6)) return t.skip("no IPv6 here");
+  const four = await open("127.0.0.1");
+  const six = await open("::1");
   send(four.socket, "127.0.0.1", both.socket.localPort, [4]);
   send(six.socket, "::1", both.socket.localPort, [6]);
   send(both.socket, "127.0.0.1", four.socket.localPort, [44]);
@@ -64,33 +90,72 @@ test("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 addr
   assert.deepEqual(six.received, [{ from: `[::1]:${both.socket.localPort}`, bytes: [66] }]);
 });
 
-test("a batch leaves as packets of its segment size, the last one shorter", async (t) => {
-  const a = await open(t, "127.0.0.1");
-  const b = await open(t, "127.0.0.1");
-  send(a.socket, "127.0.0.1", b.socket.localPort, [1, 2, 3, 4, 5], 2);
-  await sleep(50);
-  assert.deepEqual(
-    b.received.map(({ bytes }) => bytes),
-    [[1, 2], [3, 4], [5]],
-  );
+testBoth("a batch leaves as packets of its segment size, the last one shorter", async (_t, open) => {
+  const both = await open();
+  for (const host of both.socket.families.includes(6) ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
+    // A receiver that joins nothing shows the packets as they came over the wire.
+    const receiver = await open(host, { offload: false });
+    const sameFamily = await open(host);
+    for (const sender of [both, sameFamily]) {
+      receiver.received.length = 0;
+      send(sender.socket, host, receiver.socket.localPort, [1, 2, 3, 4, 5], 2);
+      send(sender.socket, host, receiver.socket.localPort, [6, 7, 8, 9], 2);
+      send(sender.socket, host, receiver.socket.localPort, [10, 11], 2);
+      await receivedBytes(receiver, 11);
+      const packets = receiver.received.map(({ bytes }) => bytes);
+      assert.deepEqual(packets, [[1, 2], [3, 4], [5], [6, 7], [8, 9], [10, 11]], host);
+    }
+  }
 });
 
-test("a buffer may be filled again as soon as it was sent, however fast", async (t) => {
-  const a = await open(t, "127.0.0.1");
-  const b = await open(t, "127.0.0.1");
+testBoth("packets of every size and number arrive byte for byte, in order", async (_t, open) => {
+  const a = await open("127.0.0.1");
+  const b = await open("127.0.0.1");
+  const batches = [
+    [1, 1],
+    [65_507, 65_507],
+    [65_507, 1_200],
+    [64 * 1_000, 1_000],
+    [65 * 900 + 1, 900],
+    [1_505, 10],
+    [100, 99],
+    [30_000, 29_999],
+  ] as const;
+  for (const [lengthBytes, segmentBytes] of batches) {
+    b.received.length = 0;
+    const bytes = Uint8Array.from({ length: lengthBytes }, (_, i) => (i * 31 + segmentBytes) % 253);
+    send(a.socket, "127.0.0.1", b.socket.localPort, bytes, segmentBytes);
+    const arrived = await receivedBytes(b, lengthBytes);
+    assert.equal(Buffer.compare(Buffer.from(arrived), bytes), 0, `${lengthBytes} bytes by ${segmentBytes}`);
+    for (const [i, message] of b.received.entries()) {
+      const isLast = i === b.received.length - 1;
+      assert.ok(isLast || message.bytes.length % segmentBytes === 0, "packets are joined whole");
+    }
+  }
+  assert.equal(a.socket.counters.sendErrors, 0);
+  const packets = batches.reduce((sum, [lengthBytes, segmentBytes]) => sum + Math.ceil(lengthBytes / segmentBytes), 0);
+  assert.equal(a.socket.counters.sentDatagrams, packets);
+});
+
+testBoth("a buffer may be filled again as soon as it was sent, however fast", async (_t, open) => {
+  const a = await open("127.0.0.1");
+  const b = await open("127.0.0.1");
   let sent = 0;
   for (let i = 0; i < 400 && a.socket.ready; i++) {
     send(a.socket, "127.0.0.1", b.socket.localPort, new Array(1000).fill(i % 251));
     sent++;
   }
   await sleep(100);
-  assert.ok(b.received.length > 0 && b.received.length <= sent);
-  for (const { bytes } of b.received) assert.ok(bytes.every((byte) => byte === bytes[0]));
+  const packets = b.received.flatMap(({ bytes }) =>
+    Array.from({ length: bytes.length / 1000 }, (_, i) => bytes.slice(i * 1000, i * 1000 + 1000)),
+  );
+  assert.ok(packets.length > 0 && packets.length <= sent);
+  for (const bytes of packets) assert.ok(bytes.every((byte) => byte === bytes[0]));
 });
 
-test("a packet that the kernel refuses is counted, and the next one goes", async (t) => {
-  const a = await open(t, "127.0.0.1");
-  const b = await open(t, "127.0.0.1");
+testBoth("a packet that the kernel refuses is counted, and the next one goes", async (_t, open) => {
+  const a = await open("127.0.0.1");
+  const b = await open("127.0.0.1");
   // A socket that is bound to loopback reaches no other network.
   send(a.socket, "192.0.2.1", 9, [1]);
   send(a.socket, "::1", 9, [1]);
@@ -103,15 +168,39 @@ test("a packet that the kernel refuses is counted, and the next one goes", async
   assert.ok(a.socket.counters.sendErrors >= 1, `${a.socket.counters.sendErrors} errors`);
 });
 
-test("a port that is in use is the caller's to know", async (t) => {
-  const a = await open(t, "127.0.0.1");
-  const again = openUdpSocket({ host: "127.0.0.1", port: a.socket.localPort, log: silentLog });
-  await assert.rejects(again, { code: "EADDRINUSE" });
+testBoth("a port where nobody listens ends nothing", async (_t, open) => {
+  const a = await open("127.0.0.1");
+  const b = await open("127.0.0.1");
+  const gone = await open("127.0.0.1");
+  gone.socket.close();
+  for (let i = 0; i < 3; i++) {
+    send(a.socket, "127.0.0.1", gone.socket.localPort, new Array(3000).fill(i), 1000);
+    await sleep(5);
+  }
+  send(a.socket, "127.0.0.1", b.socket.localPort, [2]);
+  assert.deepEqual(await receivedBytes(b, 1), [2]);
 });
 
-test("sending on a closed socket is nothing", async (t) => {
-  const a = await open(t, "127.0.0.1");
+testBoth("a port that is in use is the caller's to know", async (_t, open) => {
+  const a = await open("127.0.0.1");
+  await assert.rejects(open("127.0.0.1", { port: a.socket.localPort }), { code: "EADDRINUSE" });
+});
+
+testBoth("no other program can share the port", async (t, open) => {
+  const a = await open("127.0.0.1");
+  const other = createSocket({ type: "udp4", reuseAddr: true });
+  t.after(() => other.close());
+  other.bind(a.socket.localPort, "127.0.0.1");
+  const [error] = await once(other, "error");
+  assert.equal((error as NodeJS.ErrnoException).code, "EADDRINUSE");
+});
+
+testBoth("sending on a closed socket is nothing", async (_t, open) => {
+  const a = await open("127.0.0.1");
+  const b = await open("127.0.0.1");
   a.socket.close();
-  send(a.socket, "127.0.0.1", 9, [1]);
+  send(a.socket, "127.0.0.1", b.socket.localPort, [1]);
   a.socket.close();
+  await sleep(20);
+  assert.deepEqual(b.received, []);
 });

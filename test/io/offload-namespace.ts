@@ -1,0 +1,116 @@
+// Runs in a network namespace of its own, made by the test beside it, whose loopback has a small MTU and takes packets slowly. Writes what happened to stdout as one JSON object.
+
+import { execFileSync } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { RouteTable } from "../../src/base/route.ts";
+import { Transmit } from "../../src/base/transmit.ts";
+import type { DatagramSocket } from "../../src/io/datagram-socket.ts";
+import { openOffloadSocket } from "../../src/io/offload-socket.ts";
+import { openUdpSocket } from "../../src/io/udp-socket.ts";
+
+const PACKET_BYTES = 1_000;
+const BATCH_PACKETS = 60;
+const BATCHES = 240;
+
+const ip = (command: string) => execFileSync("ip", command.split(" "));
+const routes = new RouteTable();
+
+export interface FullBufferResult {
+  readonly sentPackets: number;
+  readonly receivedPackets: number;
+  readonly inOrder: boolean;
+  /** How often the kernel had no room. */
+  readonly waits: number;
+  readonly sendErrors: number;
+  /** Calls of the receiving handler. */
+  readonly messages: number;
+}
+
+/** Sends more than the socket's buffer and the queue of the device hold, as the driver does. */
+async function fillBuffer(offload: boolean): Promise<FullBufferResult> {
+  const receiver = await openUdpSocket({ host: "127.0.0.1", log: silentLog, offload });
+  const sender = await openUdpSocket({ host: "127.0.0.1", log: silentLog, offload });
+  let next = 0;
+  let inOrder = true;
+  let messages = 0;
+  receiver.start({
+    onDatagram(_from, bytes) {
+      messages++;
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      for (let at = 0; at < bytes.length; at += PACKET_BYTES) {
+        const tail = view.getUint32(at + PACKET_BYTES - 4);
+        if (view.getUint32(at) !== next || tail !== next) inOrder = false;
+        next++;
+      }
+    },
+    onReady() {},
+  });
+  const to = routes.direct(socketAddress("127.0.0.1", receiver.localPort) as SocketAddress);
+  let batches = 0;
+  let waits = 0;
+  const sendOn = (): void => {
+    while (batches < BATCHES && sender.ready) fillAndSend(sender, batches++);
+    if (!sender.ready) waits++;
+  };
+  function fillAndSend({ transmit }: DatagramSocket, batch: number): void {
+    transmit.begin(to);
+    transmit.buffer.fill(0);
+    const view = new DataView(transmit.buffer.buffer);
+    for (let i = 0; i < BATCH_PACKETS; i++) {
+      view.setUint32(i * PACKET_BYTES, batch * BATCH_PACKETS + i);
+      view.setUint32((i + 1) * PACKET_BYTES - 4, batch * BATCH_PACKETS + i);
+    }
+    transmit.lengthBytes = BATCH_PACKETS * PACKET_BYTES;
+    transmit.segmentBytes = PACKET_BYTES;
+    sender.send();
+  }
+  sender.start({ onDatagram() {}, onReady: sendOn });
+  sendOn();
+  for (let i = 0; i < 400 && next < BATCHES * BATCH_PACKETS; i++) await sleep(10);
+  const { sendErrors } = sender.counters;
+  sender.close();
+  receiver.close();
+  return { sentPackets: batches * BATCH_PACKETS, receivedPackets: next, inOrder, waits, sendErrors, messages };
+}
+
+export interface SmallMtuResult {
+  /** After a packet, and then a batch of two, beyond the MTU. */
+  readonly sendErrors: number;
+  readonly sentDatagrams: number;
+  /** Whether batches are joined still. */
+  readonly sendsWholeBatches: boolean;
+}
+
+/** Sends to both families through an interface that takes 1400 bytes. */
+function sendBeyondMtu(): SmallMtuResult | undefined {
+  const place = { host: "::", port: 0, log: silentLog };
+  const offloaded = openOffloadSocket(place, () => createSocket({ type: "udp6" }));
+  if (offloaded === undefined) return undefined;
+  const counters = { sentDatagrams: 0, receivedDatagrams: 0, sendErrors: 0, receiveErrors: 0 };
+  const sender = offloaded.createSender(counters);
+  const transmit = new Transmit();
+  for (const [lengthBytes, segmentBytes] of [
+    [1_500, 1_500],
+    [3_000, 1_500],
+    [2_000, 1_000],
+  ] as const) {
+    for (const host of ["127.0.0.1", "::1"]) {
+      transmit.begin(routes.direct(socketAddress(host, 9) as SocketAddress));
+      transmit.lengthBytes = lengthBytes;
+      transmit.segmentBytes = segmentBytes;
+      sender.send(transmit);
+    }
+  }
+  offloaded.socket.close();
+  const { sendErrors, sentDatagrams } = counters;
+  return { sendErrors, sentDatagrams, sendsWholeBatches: sender.sendsWholeBatches };
+}
+
+ip("link set lo mtu 1400 up");
+const smallMtu = sendBeyondMtu();
+execFileSync("tc", "qdisc add dev lo root tbf rate 100mbit burst 256kb limit 64mb".split(" "));
+const fullBuffer = [await fillBuffer(false), await fillBuffer(true)];
+process.stdout.write(JSON.stringify({ fullBuffer, smallMtu }));

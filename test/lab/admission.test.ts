@@ -3,11 +3,25 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Download } from "./download.ts";
+import type { Lab } from "./lab.ts";
 import { labTest, pathEvent } from "./lab-tunnel.ts";
-import { PacketCapture } from "./packet-capture.ts";
+import { PacketCapture, type UdpPacket } from "./packet-capture.ts";
 
 const homeRouters = { A: "port-restricted", B: "port-restricted" } as const;
+/** The first byte of what the rendezvous passes on from one agent to the other. */
 const RELAYED = 0xc5;
+
+/** Ends a capture at the rendezvous. @returns what it passed on from the service's side, and to the client's. */
+async function answersIn(capture: PacketCapture, lab: Lab<"A" | "B">): Promise<UdpPacket[]> {
+  await capture.stop();
+  const { A, B } = lab.sites;
+  return capture
+    .udpPackets()
+    .filter((packet) => packet.payload[0] === RELAYED)
+    .filter(({ source, destination }) => {
+      return source.startsWith(`${A.router.address}:`) || destination.startsWith(`${B.router.address}:`);
+    });
+}
 
 labTest(
   "a stranger who knows peer id and rendezvous, but has no ticket, gets no answer and no byte",
@@ -27,18 +41,14 @@ labTest(
       stranger.process.events.filter((event) => event.event === "path"),
       [],
     );
-    await capture.stop();
-    // Neither over the relay nor directly did the exposing side ever say anything to the stranger.
-    const [service, client] = [lab.sites.A, lab.sites.B].map((site) => `${site.router.address}:`) as [string, string];
-    const relayed = capture.udpPackets().filter((packet) => packet.payload[0] === RELAYED);
-    assert.deepEqual(
-      relayed.filter((packet) => packet.source.startsWith(service) || packet.destination.startsWith(client)),
-      [],
-    );
+    // Not even over the relay did the exposing side ever say anything to the stranger.
+    assert.deepEqual(await answersIn(capture, lab), []);
 
-    // The service was there all the while: whoever has the ticket is let in.
+    // The service was there all the while: whoever has the ticket is let in, and is seen to be answered.
+    const control = await PacketCapture.start(lab, lab.rendezvous);
     const friend = await tunnel.connect(exposed.ticket, 3001, { identity: "friend" });
     await Download.start(lab, clientHost, { ...order, local: friend.local }).assertWhole();
+    assert.notDeepEqual(await answersIn(control, lab), []);
   },
 );
 

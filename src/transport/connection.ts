@@ -149,7 +149,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
 
   /** Both sides: keys and the peer's parameters are there. */
   onKeys(keys: SessionKeys, remoteSession: number, remoteInstance: Uint8Array, parameters: TransportParameters): void {
-    this.keys = new PacketKeys(this.cipher, keys.sendKey, keys.receiveKey);
+    this.keys = new PacketKeys(this.cipher, keys.sendKey, keys.receiveKey, this.settings.keyUpdate);
     this.handshakeHash = keys.handshakeHash;
     this.remoteSession = remoteSession;
     this.remoteInstance = remoteInstance;
@@ -256,12 +256,12 @@ export class Connection implements PacketOwner, DeadlineEntry {
     return this.paths.active?.windowBytes ?? this.settings.datagramBytes * 10;
   }
 
-  /** How long late packets of the previous key are still opened. */
-  get keyHoldMs(): number {
+  /** How long packets may be under way: for that long late packets of the previous key are still opened. */
+  readonly keyHoldMs = (): number => {
     let holdMs = 0;
     for (const path of this.paths.all) holdMs = Math.max(holdMs, 3 * path.ptoMs());
     return holdMs;
-  }
+  };
 
   /** Ends the connection: streams end as if reset, the peer is told. */
   close(nowMs: number, code: CloseCode, reason: string): void {
@@ -374,8 +374,8 @@ export class Connection implements PacketOwner, DeadlineEntry {
 
   // ---- PacketOwner
 
-  onPacketAcked(packet: SentPacket): void {
-    this.keys?.onAcked(packet.keyEpoch);
+  onPacketAcked(packet: SentPacket, nowMs: number): void {
+    this.keys?.onAcked(packet.keyEpoch, nowMs);
     for (let i = 0; i < packet.rangeCount; i++) {
       const range = packet.ranges[i] as SentRange;
       if (range.half !== undefined) this.streams.onFrameAcked(range.half, range.offset, range.lengthBytes, range.fin);

@@ -39,8 +39,8 @@ export class PacketReceiver implements FrameVisitor {
     const space = spaces.get(pathId);
     const seen = pathId === PATH_PROBING ? probes.seen : space?.seen;
     if (seen !== undefined ? !seen.isFresh(packetNumber) : this.retired.contains(pathId)) return false;
-    const holdMs = this.connection.keyHoldMs;
-    if (!keys.open(nowMs, holdMs, readKeyPhase(bytes, start), bytes, start, end, pathId, packetNumber)) return false;
+    const phase = readKeyPhase(bytes, start);
+    if (!keys.open(nowMs, this.connection.keyHoldMs, phase, bytes, start, end, pathId, packetNumber)) return false;
 
     this.nowMs = nowMs;
     this.route = route;
@@ -122,15 +122,16 @@ export class PacketReceiver implements FrameVisitor {
   }
 
   onCandidates(sequence: number, body: Uint8Array): void {
-    if (this.connection.candidates.isNews(sequence)) this.connection.emit({ type: "candidates", body: body.slice() });
+    if (this.connection.candidates.isNews(sequence))
+      this.connection.emit({ type: "candidates", body: new Uint8Array(body) });
   }
 
   onPunch(sequence: number, body: Uint8Array): void {
-    if (this.connection.punch.isNews(sequence)) this.connection.emit({ type: "punch", body: body.slice() });
+    if (this.connection.punch.isNews(sequence)) this.connection.emit({ type: "punch", body: new Uint8Array(body) });
   }
 
   onDatagram(data: Uint8Array): void {
-    this.connection.emit({ type: "datagram", data: data.slice() });
+    this.connection.emit({ type: "datagram", data: new Uint8Array(data) });
   }
 
   onClose(code: number, reason: string): void {

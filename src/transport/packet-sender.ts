@@ -80,7 +80,7 @@ export class PacketSender {
     const wantsPing = path.pingWanted || probing;
     if (!(hasData && mayElicit) && !wantsPing && !this.isAckDue(nowMs, path)) return 0;
 
-    keys.maybeUpdate();
+    keys.maybeUpdate(nowMs, this.connection.keyHoldMs);
     const headerAt = out.lengthBytes + path.route.prefix.length;
     const framesAt = headerAt + DATA_HEADER_BYTES;
     const writer = this.writer;

@@ -72,7 +72,7 @@ export class PathProbes {
   respond(route: Route, token: Uint8Array): void {
     if (this.queue.length >= PROBE_QUEUE_MAX) return;
     const observed = route.via === "direct" ? route.remote : undefined;
-    this.queue.push({ route, challenge: undefined, response: token.slice(), observed });
+    this.queue.push({ route, challenge: undefined, response: new Uint8Array(token), observed });
   }
 
   /** @returns the route that the answered challenge went to, and the round-trip time; undefined for an unknown token. */

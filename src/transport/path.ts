@@ -42,7 +42,7 @@ export type PathSelector = (paths: readonly Path[], current: Path | undefined) =
 
 /** What settles or loses a packet is told here. */
 export interface PacketOwner {
-  onPacketAcked(packet: SentPacket): void;
+  onPacketAcked(packet: SentPacket, nowMs: number): void;
   onPacketLost(packet: SentPacket): void;
 }
 
@@ -217,7 +217,7 @@ export class Path implements PathSummary {
       this.ackedNewest = packet;
     }
     this.sent.settle(packet, packetState.acked);
-    this.owner.onPacketAcked(packet);
+    this.owner.onPacketAcked(packet, this.ackNowMs);
   }
 
   /** A packet that was declared lost has arrived: wait longer next time, and undo the reduction if it was the last one missing. */

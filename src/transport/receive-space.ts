@@ -17,6 +17,8 @@ export class ReceiveSpace {
   private readonly received = new RangeSet();
   private largestReceivedAtMs = 0;
   private elicitingSinceAck = 0;
+  /** The lowest packet that came since the last acknowledgement was sent. */
+  private lowestUntold = Number.POSITIVE_INFINITY;
   private ackAtMs = Number.POSITIVE_INFINITY;
 
   constructor(path: number, route: Route) {
@@ -34,6 +36,7 @@ export class ReceiveSpace {
     this.seen.mark(packetNumber);
     this.received.insert(packetNumber, packetNumber + 1);
     if (this.received.rangeCount > ACK_RANGES_MAX) this.received.removeFirst();
+    if (packetNumber < this.lowestUntold) this.lowestUntold = packetNumber;
     if (!ackEliciting) return;
     this.elicitingSinceAck++;
     // A gap is news that the sender's loss detection waits for (RFC 9000 §13.2.1).
@@ -77,11 +80,15 @@ export class ReceiveSpace {
   /** The acknowledgement is on its way. */
   onAckSent(): void {
     this.elicitingSinceAck = 0;
+    this.lowestUntold = Number.POSITIVE_INFINITY;
     this.ackAtMs = Number.POSITIVE_INFINITY;
   }
 
-  /** The peer has an acknowledgement that reached up to `largest`: what is below needs no mention any more (RFC 9000 §13.2.4). */
+  /**
+   * The peer has an acknowledgement that reached up to `largest`: what is below needs no mention any more (RFC 9000 §13.2.4),
+   * but for a packet that came late and behind that acknowledgement.
+   */
   onAckAcknowledged(largest: number): void {
-    this.received.remove(0, largest + 1);
+    this.received.remove(0, Math.min(largest + 1, this.lowestUntold));
   }
 }

@@ -5,12 +5,15 @@ import {
   CONNECTION_WINDOW_BYTES_MAX,
   IDLE_TIMEOUT_MS,
   KEEPALIVE_MS,
+  KEY_UPDATE_FIRST_PACKETS,
+  KEY_UPDATE_PACKETS,
   STREAM_WINDOW_BYTES,
   STREAM_WINDOW_BYTES_MAX,
   STREAMS_MAX,
 } from "../base/limits.ts";
 import type { CongestionControllerFactory } from "./congestion-controller.ts";
 import { CongestionCubic } from "./congestion-cubic.ts";
+import type { KeyUpdateSettings } from "./packet-keys.ts";
 import type { PathSelector } from "./path.ts";
 import { preferDirect } from "./path-table.ts";
 
@@ -29,6 +32,8 @@ export interface TransportSettings {
   readonly keepaliveMs: number;
   /** UDP payload of a path before any larger one has proved to pass. */
   readonly datagramBytes: number;
+  /** When keys are replaced; tests do it often. */
+  readonly keyUpdate: KeyUpdateSettings;
   readonly congestion: CongestionControllerFactory;
   /** Which path carries data. */
   readonly selectPath: PathSelector;
@@ -43,6 +48,7 @@ export const defaultSettings: TransportSettings = {
   idleTimeoutMs: IDLE_TIMEOUT_MS,
   keepaliveMs: KEEPALIVE_MS,
   datagramBytes: 1200,
+  keyUpdate: { firstPackets: KEY_UPDATE_FIRST_PACKETS, packets: KEY_UPDATE_PACKETS },
   congestion: (packetBytes) => new CongestionCubic(packetBytes),
   selectPath: preferDirect,
 };

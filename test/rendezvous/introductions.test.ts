@@ -7,6 +7,7 @@ import {
   INCOMINGS_BURST,
   MESSAGES_BURST,
   OPENS_BURST,
+  PRESENT_BATCH,
   PRESENT_INTERVAL_MS,
   REGISTERS_BURST,
   RELAY_RATE_BYTES_PER_SECOND,
@@ -16,50 +17,19 @@ import { randomBytes } from "../../src/base/random.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { AgentSession } from "../../src/rendezvous/agent-session.ts";
 import { Introductions } from "../../src/rendezvous/introductions.ts";
-import { type ByteStream, MessageStream } from "../../src/rendezvous/message-stream.ts";
+import { MessageStream } from "../../src/rendezvous/message-stream.ts";
 import { writeDataHeader } from "../../src/wire/datagram.ts";
-import {
-  channelClosedReason,
-  openFailedReason,
-  type RendezvousMessage,
-  RendezvousMessageReader,
-} from "../../src/wire/rendezvous-message.ts";
+import { channelClosedReason, openFailedReason, type RendezvousMessage } from "../../src/wire/rendezvous-message.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
+import { MessagePipe } from "./message-pipe.ts";
 
 const routes = new RouteTable();
 const random = new SeededRandom(5);
 const selector = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 
-/** The agent's end of a stream: what the rendezvous wrote, and whether it takes more. */
-class FakeStream implements ByteStream {
-  readonly readEnded = false;
-  takesMore = true;
-  private readonly reader = new RendezvousMessageReader();
-  private messages: RendezvousMessage[] = [];
-
-  write(_nowMs: number, chunk: Uint8Array): boolean {
-    this.reader.push(chunk);
-    for (let message = this.reader.next(); message !== undefined; message = this.reader.next()) {
-      this.messages.push(message);
-    }
-    return this.takesMore;
-  }
-
-  read(): undefined {
-    return undefined;
-  }
-
-  /** What came since the last call. */
-  take(): RendezvousMessage[] {
-    const { messages } = this;
-    this.messages = [];
-    return messages;
-  }
-}
-
 interface Agent {
   readonly session: AgentSession;
-  readonly stream: FakeStream;
+  readonly stream: MessagePipe;
   send(message: RendezvousMessage, nowMs?: number): RendezvousMessage[];
 }
 
@@ -68,7 +38,7 @@ let hosts = 0;
 function agentAt(introductions: Introductions, identity = randomBytes(random, 32)): Agent {
   const host = `198.51.100.${++hosts % 250}`;
   const session = new AgentSession(identity, randomBytes(random, 8), host, RELAY_RATE_BYTES_PER_SECOND);
-  const stream = new FakeStream();
+  const stream = new MessagePipe();
   session.messages = new MessageStream(stream);
   session.party.route = routes.direct(socketAddress(host, 4000)!);
   introductions.enter(session);
@@ -164,6 +134,18 @@ describe("introductions", () => {
     assert.equal(a.send(openOf(b))[0]?.type, "opened");
   });
 
+  test("whoever finds the peer before its turn to be told has no need to be told", () => {
+    const { introductions, b } = world();
+    const waiting = Array.from({ length: PRESENT_BATCH + 1 }, () => agentAt(introductions));
+    for (const agent of waiting) agent.send(openOf(b));
+    b.send({ type: "register", selectors: [selector] });
+    const last = waiting.at(-1)!;
+    assert.equal(last.send(openOf(b))[0]?.type, "opened");
+    introductions.handleTimeout(PRESENT_INTERVAL_MS);
+    assert.deepEqual(last.stream.take(), []);
+    assert.equal(waiting[0]?.stream.take()[0]?.type, "present");
+  });
+
   test("closing a channel tells the other side, and only its owner can", () => {
     const { introductions, a, b } = world();
     b.send({ type: "register", selectors: [selector] });
@@ -188,7 +170,9 @@ describe("introductions", () => {
     assert.ok(opened?.type === "opened");
     const waiting = agentAt(introductions);
     waiting.send(openOf(a));
+    assert.equal(waiting.session.watches.size, 1);
     introductions.leave(0, waiting.session);
+    assert.equal(waiting.session.watches.size, 0);
     introductions.leave(0, b.session);
     assert.deepEqual(a.stream.take(), [
       { type: "channel-closed", channel: opened.channel, reason: channelClosedReason.peerGone },

@@ -7,7 +7,9 @@ import {
   BATCH_PACKETS_MAX,
   RELAY_ANSWER_MS,
   RELAY_CHANNELS_PER_AGENT_MAX,
+  RELAY_CHANNELS_PER_HOST_MAX,
   RELAY_IDLE_MS,
+  RELAY_PAIRS_MAX,
   RELAY_RATE_BYTES_PER_SECOND,
   RELAY_STRAY_INTERVAL_MS,
 } from "../../src/base/limits.ts";
@@ -197,12 +199,14 @@ describe("channels", () => {
     const { relay, opener, callee, channel } = pair();
     const third = partyAt("192.0.2.3");
     const other = relay.open(0, third, opener)!;
+    deliver(relay, 0, addressOf(opener), relayedPacket(channel.id, 100));
     relay.leave(opener);
     assert.deepEqual(eventsOf(relay), [
       { type: "closed", channel: channel.other, reason: channelClosedReason.peerGone },
       { type: "closed", channel: other, reason: channelClosedReason.peerGone },
     ]);
     assert.equal(relay.pairs + callee.channels.size + third.channels.size + third.outgoing, 0);
+    assert.equal(opener.queuedBytes, 0);
   });
 
   test("an idle pair is closed on both sides, one that is used is not", () => {
@@ -245,6 +249,32 @@ describe("channels", () => {
       if (relay.open(0, opener, partyAt(`10.0.${i >> 8}.${i & 255}`)) !== undefined) opened++;
     }
     assert.equal(opened, RELAY_CHANNELS_PER_AGENT_MAX);
+  });
+
+  test("agents behind one address open no more than its most", () => {
+    const relay = new Relay(new SeededRandom(1));
+    let opened = 0;
+    for (let agent = 0; agent < 10; agent++) {
+      const opener = partyAt("192.0.2.1");
+      for (let i = 0; i < RELAY_CHANNELS_PER_AGENT_MAX; i++) {
+        if (relay.open(0, opener, partyAt(`10.${agent}.${i >> 8}.${i & 255}`)) !== undefined) opened++;
+      }
+    }
+    assert.equal(opened, RELAY_CHANNELS_PER_HOST_MAX);
+    assert.ok(relay.open(0, partyAt("192.0.2.2"), partyAt("10.0.0.1")));
+  });
+
+  test("in a full relay what was never answered makes room, and what is in use does not", () => {
+    const relay = new Relay(new SeededRandom(1));
+    const used = relay.open(0, partyAt("198.51.100.1"), partyAt("198.51.100.2"))!;
+    deliver(relay, 0, addressOf(used.other.owner), relayedPacket(used.other.id, 100));
+    let opener = partyAt("192.0.2.1");
+    for (let i = 1; i < RELAY_PAIRS_MAX + 10; i++) {
+      if (i % 1_000 === 0) opener = partyAt(`192.0.2.${i / 1_000}`);
+      assert.ok(relay.open(0, opener, new RelayParty("callee", 1)));
+    }
+    assert.equal(relay.pairs, RELAY_PAIRS_MAX);
+    assert.ok(used.open);
   });
 
   test("strangers who are never answered push out each other, not a channel that is in use", () => {
@@ -294,11 +324,9 @@ describe("quotas", () => {
     const relay = new Relay(new SeededRandom(1));
     const [opener, callee] = [partyAt("192.0.2.1", 1000), partyAt("192.0.2.2")];
     const channel = relay.open(0, opener, callee)!;
-    let accepted = 0;
-    while (sentBy(relay).length === accepted) {
-      accepted = 0;
+    for (let passed = 1, i = 0; passed > 0 && i < 1_000; i++) {
       deliver(relay, 0, addressOf(opener), relayedPacket(channel.id, 1400));
-      if (sentBy(relay).length === 0) break;
+      passed = sentBy(relay).length;
     }
     const atMs = relay.pollTimeout();
     assert.ok(atMs > 0 && atMs < 2000);

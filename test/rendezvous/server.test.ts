@@ -20,7 +20,7 @@ import { SeededRandom } from "../sim/seeded-random.ts";
 import { twoNats } from "../sim/topology.ts";
 import { EndpointMachine } from "../transport/endpoint-machine.ts";
 import { joined, relayedPacket } from "./relayed-datagram.ts";
-import { SmallAgent, SmallRendezvous } from "./small-agent.ts";
+import { SmallRendezvous } from "./small-agent.ts";
 
 const stranger = socketAddress("198.51.100.7", 1234)!;
 const identity = createIdentity(new SeededRandom(3));
@@ -198,34 +198,12 @@ describe("agents that break the rules", () => {
   });
 });
 
-describe("agents with an outdated idea", () => {
-  forSeeds(1, "whoever uses a channel that is gone is told so", (scenario) => {
-    const world = scenario.world();
-    const { a, b, r } = twoNats(world, { a: "portRestricted", b: "portRestricted" });
-    const rendezvous = new SmallRendezvous(r, world.random.fork("rendezvous"));
-    const laptop = new SmallAgent(world.random.fork("laptop")).runOn(a, rendezvous.target);
-    const device = new SmallAgent(world.random.fork("device")).runOn(b, rendezvous.target, [selector]);
-    world.runUntil(() => laptop.count("registered") > 0 && device.count("registered") > 0, 1_000);
-    const connection = laptop.dial(device.identity.publicKey, selector);
-    world.runUntil(() => laptop.peers.has(connection), 1_000);
-    // Nothing reaches the laptop while its channel ends.
-    world.firewall.cutOneWay(r, a);
-    device.do((nowMs) => device.client.closeChannel(nowMs, device.last("incoming")!.route));
-    world.runFor(200);
-    assert.equal(laptop.count("channel-closed"), 0);
-    world.firewall.clear();
-    laptop.say(connection, 100);
-    world.runUntil(() => laptop.count("channel-closed") === 1, 3_000);
-    assert.equal(rendezvous.server.statistics.relayPairs, 0);
-  });
-
-  test("packets for channels of nobody are passed over", () => {
-    const server = serverWith();
-    for (let i = 0; i < 100; i++) {
-      const id = randomBytes(new SeededRandom(i), 8);
-      server.handleDatagram(i, stranger, joined(relayedPacket(id, 100), relayedPacket(id, 60)));
-      server.handleTimeout(i);
-      assert.deepEqual(answersOf(server, i), []);
-    }
-  });
+test("packets for channels of nobody are passed over", () => {
+  const server = serverWith();
+  for (let i = 0; i < 100; i++) {
+    const id = randomBytes(new SeededRandom(i), 8);
+    server.handleDatagram(i, stranger, joined(relayedPacket(id, 100), relayedPacket(id, 60)));
+    server.handleTimeout(i);
+    assert.deepEqual(answersOf(server, i), []);
+  }
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
-import { AGENT_IDLE_TIMEOUT_MS, RENDEZVOUS_ATTEMPT_MS } from "../../src/base/limits.ts";
+import { AGENT_IDLE_TIMEOUT_MS } from "../../src/base/limits.ts";
 import { createIdentity } from "../../src/crypto/identity.ts";
 import { readSession } from "../../src/wire/datagram.ts";
 import { forSeeds, type Scenario } from "../sim/for-seeds.ts";
@@ -327,6 +327,26 @@ describe("a session survives", () => {
     assert.equal(laptop.count("lost") + laptop.count("channel-closed"), 0);
   });
 
+  forSeeds(
+    2,
+    "an agent that slept and does not know it learns that its channels are gone when it uses them",
+    (scenario) => {
+      const setup = deploy(scenario);
+      const connection = introduce(setup);
+      const { world, a, laptop, device } = setup;
+      a.pause({ clockStops: true });
+      world.runFor(5 * 60_000);
+      assert.equal(device.last("channel-closed")?.reason, "peer-gone");
+      a.resume();
+      laptop.do((nowMs) => laptop.client.poke(nowMs));
+      world.runUntil(() => laptop.count("registered") === 2, 10_000);
+      assert.equal(laptop.count("channel-closed"), 0);
+      laptop.say(connection, 100);
+      world.runUntil(() => laptop.count("channel-closed") === 1, 5_000);
+      assert.equal(laptop.last("channel-closed")?.reason, "peer-gone");
+    },
+  );
+
   forSeeds(1, "an agent that is gone is forgotten, and its peer is told", (scenario) => {
     const setup = deploy(scenario);
     introduce(setup);
@@ -351,8 +371,9 @@ describe("a session survives", () => {
       assert.ok(laptop.endpoint.connectionCount <= 5, `${laptop.endpoint.connectionCount} connections`);
     }
     world.firewall.clear();
-    world.runUntil(() => laptop.client.isConnected && setup.device.client.isConnected, 60_000);
-    world.runFor(RENDEZVOUS_ATTEMPT_MS * 2);
+    // A restart just now is found out within a keepalive.
+    world.runFor(30_000);
+    assert.ok(laptop.client.isConnected && setup.device.client.isConnected);
     assert.equal(rendezvous.server.statistics.agents, 2);
     const again = laptop.dial(setup.device.identity.publicKey, selector);
     world.runUntil(() => laptop.peers.has(again), 5_000);

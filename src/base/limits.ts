@@ -162,6 +162,8 @@ export const DH_KEY_CACHE_ENTRIES = 256;
 export const SEAL_VIEWS_MAX = 1_024;
 /** A stream that has just become busy may send this much before it stands in line with the others. */
 export const STREAM_QUANTUM_BYTES = 8 * 1024;
+/** Newcomers send this many quanta before a stream that has been busy for a while has its turn: an endless row of them starves nobody. */
+export const FRESH_QUANTA_MAX = 4;
 /** A writer pauses when its stream holds this much at the least; twice the path's window where that is more. */
 export const SEND_TARGET_BYTES_MIN = 64 * 1024;
 export const SEND_TARGET_BYTES_MAX = 8 * 1024 * 1024;
@@ -374,3 +376,33 @@ export const PREAMBLE_WAIT_MAX = 4096;
 export const RELAY_ROUTES_MAX = 1024;
 /** One that was lost gets this long to come back before another is tried: a restart takes seconds. */
 export const RENDEZVOUS_RETURN_MS = 10_000;
+
+// ---- Ours: birthday punching ------------------------------------------------------------------------------------------
+
+/** Sockets that the side behind the hard NAT opens: 256 flows in its router, of the one or two thousand that a home router has. */
+export const SPRAY_SOCKETS = 256;
+/** So many at once, the others when the other side has tried all its ports: see birthday-spray.ts. */
+export const SPRAY_SOCKETS_FIRST = 160;
+/** Ports that the other side tries: with 256 sockets a chance of 94 %. Both sides' flows together stay below 1,000: some routers count both. */
+export const SPRAY_PORTS = 700;
+/** NATs map to unprivileged ports. */
+export const SPRAY_PORT_MIN = 1024;
+/** Three probes every 20 ms are 150 new flows a second a side; the bound that we keep is 300 for both sides together. */
+export const SPRAY_INTERVAL_MS = 20;
+export const SPRAY_PER_STEP = 3;
+/** All ports have been tried by then, with a second to spare for the two sides' different starts. */
+export const SPRAY_PORTS_MS = (SPRAY_PORTS / SPRAY_PER_STEP) * SPRAY_INTERVAL_MS + 1_000;
+/** A spray begins when plain punching has had this long, or three round trips of the relay where that is more. */
+export const SPRAY_AFTER_MS = 250;
+/** A socket of a spray that met nobody is closed this long after the spray's end. */
+export const SPRAY_SOCKET_LINGER_MS = 4_000;
+/** A side whose probes get nowhere tries a fresh socket after this long: its mapping, or the other side's, may be poisoned. */
+export const FRESH_SOCKET_AFTER_MS = 1_200;
+/** Questions for a mapped address that may be out. */
+export const MAPPED_ADDRESS_QUERIES_MAX = 16;
+export const MAPPED_ADDRESS_RETRY_MS = 200;
+export const MAPPED_ADDRESS_TRIES = 5;
+/** Carriers that the agent numbers itself begin here. */
+export const OWN_CARRIER_MIN = 1_000;
+/** Fresh sockets that one search opens before it settles for the relay. */
+export const FRESH_SOCKETS_MAX = 4;

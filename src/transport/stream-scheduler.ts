@@ -1,14 +1,16 @@
 // Which stream fills the next packet. Flow queueing as in FQ-CoDel (RFC 8290 §4): a stream that has just become busy is
 // served before those that have been busy for a while, until it has sent its quantum; those take turns. So a keystroke
-// passes a download, and no stream starves another.
+// passes a download, and no stream starves another: after some quanta of newcomers an old stream has its turn.
 
-import { STREAM_QUANTUM_BYTES } from "../base/limits.ts";
+import { FRESH_QUANTA_MAX, STREAM_QUANTUM_BYTES } from "../base/limits.ts";
 import type { Stream } from "./stream.ts";
 
 export class StreamScheduler {
   private fresh: Stream[] = [];
   private old: Stream[] = [];
   private blocked: Stream[] = [];
+  /** What fresh streams have sent since an old one had its turn. */
+  private freshBytes = 0;
 
   get isEmpty(): boolean {
     return this.fresh.length === 0 && this.old.length === 0;
@@ -24,44 +26,45 @@ export class StreamScheduler {
 
   /** @returns the stream whose turn it is. */
   get next(): Stream | undefined {
-    return this.fresh[0] ?? this.old[0];
+    const old = this.old[0];
+    if (old !== undefined && this.freshBytes >= FRESH_QUANTA_MAX * STREAM_QUANTUM_BYTES) return old;
+    return this.fresh[0] ?? old;
   }
 
   /** The stream of `next` sent this many bytes and has more. */
   served(stream: Stream, bytes: number): void {
     stream.servedBytes += bytes;
-    if (stream.queue === "fresh") {
-      if (stream.servedBytes < STREAM_QUANTUM_BYTES) return;
-      this.fresh.shift();
-    } else {
-      if (stream.servedBytes < STREAM_QUANTUM_BYTES) return;
-      this.old.shift();
-    }
+    if (stream.queue === "fresh") this.freshBytes += bytes;
+    if (stream.servedBytes < STREAM_QUANTUM_BYTES) return;
+    this.shift(stream);
     stream.queue = "old";
     stream.servedBytes = 0;
     this.old.push(stream);
   }
 
-  /** The stream of `next` has nothing to send. A fresh one stands in line once more, lest it pass the others by stopping and starting. */
-  emptied(stream: Stream): void {
+  /** Takes the stream of `next` out of its queue. */
+  private shift(stream: Stream): void {
     if (stream.queue === "fresh") {
       this.fresh.shift();
-      if (this.old.length > 0 && !stream.closed) {
-        stream.queue = "old";
-        stream.servedBytes = 0;
-        this.old.push(stream);
-        return;
-      }
     } else {
       this.old.shift();
+      this.freshBytes = 0;
     }
-    stream.queue = "none";
+  }
+
+  /** The stream of `next` has nothing to send. A fresh one stands in line once more, lest it pass the others by stopping and starting. */
+  emptied(stream: Stream): void {
+    const staysInLine = stream.queue === "fresh" && this.old.length > 0 && !stream.closed;
+    this.shift(stream);
+    stream.queue = staysInLine ? "old" : "none";
+    if (!staysInLine) return;
+    stream.servedBytes = 0;
+    this.old.push(stream);
   }
 
   /** The stream of `next` has only new data and the connection has no credit. */
   block(stream: Stream): void {
-    if (stream.queue === "fresh") this.fresh.shift();
-    else this.old.shift();
+    this.shift(stream);
     stream.queue = "blocked";
     this.blocked.push(stream);
   }

@@ -34,12 +34,14 @@ export class ForwardedConnection {
   /** The peer's half is over: read to its end, reset, or refused by us. */
   private receivingEnded = false;
   private socketFull = false;
+  private readonly isTcp: boolean;
 
   constructor(options: ForwardedConnectionOptions) {
     this.options = options;
     this.socket = options.socket;
     this.stream = options.stream;
     const { socket } = this;
+    this.isTcp = socket.localFamily !== undefined;
     socket.on("data", (chunk: Uint8Array) => this.onData(chunk));
     socket.on("end", () => this.onEnd());
     socket.on("drain", () => this.onDrain());
@@ -61,6 +63,22 @@ export class ForwardedConnection {
   }
 
   private onEnd(): void {
+    const { socket } = this;
+    if (socket.writableEnded || !this.isTcp) {
+      this.finish();
+    } else if (socket.writableLength > 0) {
+      // If this is a reset in truth, the write that waits fails in this very turn.
+      setImmediate(() => this.finish());
+    } else {
+      // libuv reports a reset that came together with the last bytes as an end. An empty write sends nothing and tells the two apart:
+      // the kernel answers it with ECONNRESET where there was no end, with EPIPE where the reset came behind one.
+      socket.write(NOTHING, (error) => {
+        if ((error as NodeJS.ErrnoException | null | undefined)?.code !== "ECONNRESET") this.finish();
+      });
+    }
+  }
+
+  private finish(): void {
     if (this.sendingEnded) return;
     this.sendingEnded = true;
     this.stream.finish(this.options.nowMs());
@@ -143,7 +161,7 @@ export class ForwardedConnection {
 /** Sends RST where the socket can; a unix socket knows only the end. */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
-  // Without an address it is no TCP socket; while connecting there is nothing to reset yet.
-  if (socket.connecting || socket.remoteFamily === undefined) socket.destroy();
+  // While connecting there is nothing to reset yet.
+  if (socket.connecting || socket.localFamily === undefined) socket.destroy();
   else socket.resetAndDestroy();
 }

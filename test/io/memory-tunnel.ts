@@ -95,11 +95,16 @@ export function readAll(socket: Socket): Promise<Buffer> {
   });
 }
 
-/** @returns "end" or the code of the error with which a socket that is read ends. */
+/**
+ * @returns "end" or the code of the error with which a socket that is read ends. Node may show a reset that comes with the last
+ *   bytes as an end; a write, which such a socket refuses, finds it out.
+ */
 export function ending(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    socket.on("end", () => resolve("end"));
+    socket.on("end", () =>
+      socket.write("", (error) => resolve((error as NodeJS.ErrnoException | null)?.code ?? "end")),
+    );
     socket.resume();
   });
 }

@@ -117,6 +117,33 @@ test("a service's reset is a reset at the client, and not the end of what it sen
   assert.equal(await ending(client), "ECONNRESET");
 });
 
+test("a reset that comes together with the last bytes is a reset, on either side", async (t) => {
+  let resetService: () => void = () => {};
+  const [tunnel] = await tunnelTo(t, (socket) => {
+    resetService = () => {
+      socket.write("half of the answ");
+      socket.resetAndDestroy();
+    };
+    socket.resume();
+  });
+  for (const side of ["client", "service"] as const) {
+    const client = await tunnel.connect();
+    client.on("error", () => {});
+    client.write("x");
+    await sleep(30);
+    if (side === "service") {
+      resetService();
+    } else {
+      client.write("half of the quest");
+      client.resetAndDestroy();
+    }
+    const [atConnecting, atExposing] = tunnel.streams.at(-1) ?? [];
+    const reached = side === "service" ? atConnecting : atExposing;
+    for (let i = 0; i < 400 && reached?.resetCode === undefined; i++) await sleep(5);
+    assert.equal(reached?.resetCode, streamCode.connectionReset);
+  }
+});
+
 test("a client that asks no more and then leaves ends a service that sends for ever", async (t) => {
   const atService = new Deferred<string>();
   const [tunnel] = await tunnelTo(t, (socket) => {

@@ -17,6 +17,7 @@ test("paths of one machine are found, and others are not", () => {
   assert.equal(found(`cd ${path("home", "ann", "tunnel")}`), 1);
   assert.equal(found(`file:${path("", "root", "x")}`), 1);
   assert.equal(found("dist/work/x, ~/work/x, frame/work/y"), 0);
+  assert.equal(found(`an example: ${path("home", "pi", "tunnel")}`), 0);
   assert.equal(found("/var/lib/tunnel and /run/tunnel and /dev/net/tun"), 0);
 });
 

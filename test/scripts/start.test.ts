@@ -15,11 +15,13 @@ const scripts = fileURLToPath(new URL("../../../scripts/", import.meta.url));
 /** Answers with its arguments, and ends as the first one says. */
 const PROGRAM = `
 const [order, value] = process.argv.slice(2);
-process.stdout.write(process.argv.slice(2).join(" ") + "\\n");
+const say = () => process.stdout.write(process.argv.slice(2).join(" ") + "\\n");
+if (order !== "wait") say();
 if (order === "exit") process.exit(Number(value));
 if (order === "die") process.kill(process.pid, value);
 if (order === "wait") {
   process.on(value, () => process.exit(5));
+  say();
   setInterval(() => {}, 1000);
 }
 `;

@@ -34,4 +34,12 @@ export class Transmit {
     this.lengthBytes = datagram.length;
     this.segmentBytes = datagram.length;
   }
+
+  /** Makes this the same batch as another one. */
+  copy(from: Transmit): void {
+    this.route = from.route;
+    this.lengthBytes = from.lengthBytes;
+    this.segmentBytes = from.segmentBytes;
+    this.buffer.set(from.buffer.subarray(0, from.lengthBytes));
+  }
 }

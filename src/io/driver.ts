@@ -5,8 +5,11 @@
 // forwarded connections in that turn, are put in before the machine is drained once, in the turn's last phase (setImmediate).
 // Acknowledgements and full batches come of that, and it delays nothing that could have gone out sooner.
 
+import type { SocketAddress } from "../base/address.ts";
 import { DRIVER_BATCH_BYTES, TIMER_MS_MAX } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
+import { type Carrier, MAIN_CARRIER } from "../base/route.ts";
+import type { Transmit } from "../base/transmit.ts";
 import type { DatagramSocket } from "./datagram-socket.ts";
 import { monotonicNowMs } from "./monotonic-clock.ts";
 
@@ -24,6 +27,8 @@ export interface DriverOptions<E> {
 
 export class Driver<E> {
   private readonly options: DriverOptions<E>;
+  /** Further sockets, each under the number by which the machine's routes name it. */
+  private readonly carriers = new Map<Carrier, DatagramSocket>();
   private draining = false;
   private drainAgain = false;
   private wakeScheduled = false;
@@ -37,11 +42,27 @@ export class Driver<E> {
   }
 
   start(): void {
-    this.options.socket.start({
-      onDatagram: (from, bytes) => this.onDatagram(from, bytes),
+    this.listen(MAIN_CARRIER, this.options.socket);
+    this.wake();
+  }
+
+  /** Takes a further socket in: what comes to it goes in with this number, and what is for this number leaves by it. */
+  addSocket(carrier: Carrier, socket: DatagramSocket): void {
+    this.carriers.set(carrier, socket);
+    this.listen(carrier, socket);
+  }
+
+  /** Closes a further socket. What is for it from now on is lost. */
+  closeSocket(carrier: Carrier): void {
+    this.carriers.get(carrier)?.close();
+    this.carriers.delete(carrier);
+  }
+
+  private listen(carrier: Carrier, socket: DatagramSocket): void {
+    socket.start({
+      onDatagram: (from, bytes) => this.onDatagram(from, bytes, carrier),
       onReady: () => this.wake(),
     });
-    this.wake();
   }
 
   nowMs(): number {
@@ -74,9 +95,9 @@ export class Driver<E> {
     this.guard(() => this.drain());
   };
 
-  private onDatagram(from: Parameters<Machine["handleDatagram"]>[1], bytes: Uint8Array): void {
+  private onDatagram(from: SocketAddress, bytes: Uint8Array, carrier: Carrier): void {
     this.guard(() => {
-      this.options.machine.handleDatagram(monotonicNowMs(), from, bytes);
+      this.options.machine.handleDatagram(monotonicNowMs(), from, bytes, carrier);
       this.undrainedBytes += bytes.length;
       // A flood must not hold acknowledgements back for the whole turn.
       if (this.undrainedBytes >= DRIVER_BATCH_BYTES) this.drain();
@@ -126,7 +147,19 @@ export class Driver<E> {
     const { machine, socket } = this.options;
     const nowMs = monotonicNowMs();
     // The socket's `transmit` is another object after a batch that had to wait.
-    while (socket.ready && machine.pollTransmit(nowMs, socket.transmit)) socket.send();
+    while (socket.ready && machine.pollTransmit(nowMs, socket.transmit)) {
+      const { route } = socket.transmit;
+      if (route === undefined || route.carrier === MAIN_CARRIER) socket.send();
+      else this.sendBy(route.carrier, socket.transmit);
+    }
+  }
+
+  /** A further socket that is gone, or that the kernel has no room for, loses the batch as a full queue on the way would. */
+  private sendBy(carrier: Carrier, batch: Transmit): void {
+    const socket = this.carriers.get(carrier);
+    if (socket === undefined || !socket.ready) return;
+    socket.transmit.copy(batch);
+    socket.send();
   }
 
   private handleEvents(): void {

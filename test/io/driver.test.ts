@@ -20,7 +20,7 @@ class CountingMachine implements EventfulMachine<string> {
   timeoutMs = Number.POSITIVE_INFINITY;
   fails = false;
 
-  handleDatagram(): void {
+  handleDatagram(_nowMs?: number, _from?: SocketAddress, _bytes?: Uint8Array, _carrier?: number): void {
     this.calls.push("datagram");
     if (this.fails) throw new Error("a fault");
     this.unsent++;
@@ -57,6 +57,7 @@ class MemorySocket implements DatagramSocket {
   readonly transmit = new Transmit();
   handlers: DatagramHandlers | undefined;
   ready = true;
+  closed = false;
 
   send(): void {
     this.counters.sentDatagrams++;
@@ -66,7 +67,9 @@ class MemorySocket implements DatagramSocket {
     this.handlers = handlers;
   }
 
-  close(): void {}
+  close(): void {
+    this.closed = true;
+  }
 }
 
 function start(onEvent: (event: string, machine: CountingMachine) => void = () => {}) {
@@ -136,6 +139,41 @@ test("nothing is sent while the socket is full, and all of it when there is room
   socket.handlers?.onReady();
   await turn();
   assert.equal(machine.unsent, 0);
+});
+
+test("what comes to a further socket is told by its number, and what is for it leaves by it alone", async () => {
+  const { machine, socket, driver } = start();
+  const further = new MemorySocket();
+  driver.addSocket(2, further);
+  const carriers: number[] = [];
+  machine.handleDatagram = (_nowMs: number, _from: SocketAddress, _bytes: Uint8Array, carrier = 0) => {
+    carriers.push(carrier);
+  };
+  further.handlers?.onDatagram(from, new Uint8Array(1));
+  socket.handlers?.onDatagram(from, new Uint8Array(1));
+  assert.deepEqual(carriers, [2, 0]);
+
+  const queue = [2, 3, 0].map((carrier) => new RouteTable().direct(from, carrier));
+  machine.pollTransmit = (_nowMs, out) => {
+    const next = queue.shift();
+    if (next !== undefined) out.single(next, Uint8Array.of(next.carrier));
+    return next !== undefined;
+  };
+  driver.flush();
+  assert.deepEqual([further.transmit.buffer[0], further.transmit.route?.carrier], [2, 2]);
+  assert.deepEqual([further.counters.sentDatagrams, socket.counters.sentDatagrams], [1, 1]);
+
+  further.ready = false;
+  queue.push(new RouteTable().direct(from, 2));
+  driver.flush();
+  assert.equal(further.counters.sentDatagrams, 1, "what a full socket cannot take is lost");
+
+  further.ready = true;
+  driver.closeSocket(2);
+  assert.equal(further.closed, true);
+  queue.push(new RouteTable().direct(from, 2));
+  driver.flush();
+  assert.deepEqual([further.counters.sentDatagrams, socket.counters.sentDatagrams], [1, 1]);
 });
 
 test("a deadline is met, and one that moves nearer too", async () => {

@@ -9,6 +9,7 @@ import {
   ANSWERS_WAITING_MAX,
 } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
+import type { Carrier } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import { HostRateLimiter } from "./host-rate-limiter.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -16,7 +17,7 @@ import { TokenBucket } from "./token-bucket.ts";
 const NO_PREFIX = new Uint8Array(0);
 
 interface Answer {
-  readonly socket: number;
+  readonly carrier: Carrier;
   readonly to: SocketAddress;
   readonly bytes: Uint8Array;
 }
@@ -35,18 +36,17 @@ export class AnswerQueue {
     return this.answers.length < ANSWERS_WAITING_MAX && this.perHost.take(nowMs, from) && this.total.take(nowMs, 1);
   }
 
-  /** @param socket the index of the socket that it leaves from. */
-  push(socket: number, to: SocketAddress, bytes: Uint8Array): void {
-    this.answers.push({ socket, to, bytes });
+  /** @param carrier the socket that it leaves from. */
+  push(carrier: Carrier, to: SocketAddress, bytes: Uint8Array): void {
+    this.answers.push({ carrier, to, bytes });
   }
 
-  /** Fills `out` with the next answer that leaves from `socket`. @returns false when there is none. */
-  pollTransmit(socket: number, out: Transmit): boolean {
-    const index = this.answers.findIndex((answer) => answer.socket === socket);
-    const answer = this.answers[index];
+  /** Fills `out` with the next answer. @returns false when there is none. */
+  pollTransmit(out: Transmit): boolean {
+    const answer = this.answers.shift();
     if (answer === undefined) return false;
-    this.answers.splice(index, 1);
-    out.single({ key: "", via: "direct", remote: answer.to, carrier: answer.socket, prefix: NO_PREFIX }, answer.bytes);
+    const { carrier, to, bytes } = answer;
+    out.single({ key: "", via: "direct", remote: to, carrier, prefix: NO_PREFIX }, bytes);
     return true;
   }
 }

@@ -19,7 +19,7 @@ import type { Log } from "../base/log.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
-import { type Route, RouteTable } from "../base/route.ts";
+import { type Carrier, MAIN_CARRIER, type Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
@@ -34,7 +34,7 @@ import { type AgentBounds, AgentTable, defaultAgentBounds } from "./agent-table.
 import { AnswerQueue } from "./answer-queue.ts";
 import { Introductions } from "./introductions.ts";
 import { MessageStream } from "./message-stream.ts";
-import { StunResponder } from "./stun-responder.ts";
+import { StunResponder, type StunSocket } from "./stun-responder.ts";
 
 export interface RendezvousServerConfig {
   readonly identity: Identity;
@@ -44,8 +44,8 @@ export interface RendezvousServerConfig {
   readonly cipher: PacketCipherFactory;
   readonly log: Log;
   readonly bounds?: Partial<AgentBounds>;
-  /** The server's sockets as the Internet sees them, the main one first; more than one for RFC 5780. */
-  readonly stunSockets?: readonly SocketAddress[];
+  /** The server's sockets as the Internet sees them; more than one for RFC 5780. */
+  readonly stunSockets?: readonly StunSocket[];
 }
 
 /** What happens here, for logs and metrics. */
@@ -119,16 +119,14 @@ export class RendezvousServer implements Machine {
     return { agents: this.agents.count, relayPairs: relay.pairs, ...relay.counters };
   }
 
-  /**
-   * @param socket the index in `stunSockets` of the socket that it came to; only the main one, 0, takes more than STUN.
-   */
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, socket = 0): void {
+  /** @param carrier the socket that it came to; only the main one takes more than STUN. */
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
     const { relay } = this.introductions;
     const end = bytes.length;
     let at = 0;
     let toEndpoint: Route | undefined;
     while (at < end) {
-      if (bytes[at] === packetKind.relayed && socket === 0) {
+      if (bytes[at] === packetKind.relayed && carrier === MAIN_CARRIER) {
         at = relay.handlePackets(nowMs, from, bytes, at, end);
         continue;
       }
@@ -136,8 +134,8 @@ export class RendezvousServer implements Machine {
       if (lengthBytes === 0) break;
       const kind = bytes[at] as number;
       if (kind < packetKind.initiation || kind === packetKind.identityRequest) {
-        if (this.answers.admits(nowMs, from)) this.answer(from, bytes.subarray(at, at + lengthBytes), kind, socket);
-      } else if (socket === 0) {
+        if (this.answers.admits(nowMs, from)) this.answer(from, bytes.subarray(at, at + lengthBytes), kind, carrier);
+      } else if (carrier === MAIN_CARRIER) {
         toEndpoint ??= this.routes.direct(from);
         this.endpoint.handlePacket(nowMs, toEndpoint, bytes, at, at + lengthBytes);
       }
@@ -163,14 +161,9 @@ export class RendezvousServer implements Machine {
   pollTransmit(nowMs: number, out: Transmit): boolean {
     return (
       this.endpoint.pollTransmit(nowMs, out) ||
-      this.answers.pollTransmit(0, out) ||
+      this.answers.pollTransmit(out) ||
       this.introductions.relay.pollTransmit(nowMs, out)
     );
-  }
-
-  /** The same for another of the `stunSockets`. */
-  pollAlternate(socket: number, out: Transmit): boolean {
-    return this.answers.pollTransmit(socket, out);
   }
 
   pollEvent(): RendezvousServerEvent | undefined {
@@ -186,15 +179,15 @@ export class RendezvousServer implements Machine {
     this.handleEndpointEvents(nowMs);
   }
 
-  private answer(from: SocketAddress, packet: Uint8Array, kind: number, socket: number): void {
+  private answer(from: SocketAddress, packet: Uint8Array, kind: number, carrier: Carrier): void {
     if (kind !== packetKind.identityRequest) {
-      const answer = this.stun.respond(from, packet, socket);
-      if (answer !== undefined) this.answers.push(answer.socket, answer.to, answer.bytes);
+      const answer = this.stun.respond(from, packet, carrier);
+      if (answer !== undefined) this.answers.push(answer.carrier, answer.to, answer.bytes);
       return;
     }
     const nonce = decodeIdentityRequest(packet);
-    if (nonce === undefined || socket !== 0) return;
-    this.answers.push(socket, from, encodeIdentityReply({ nonce, publicKey: this.publicKey }));
+    if (nonce === undefined || carrier !== MAIN_CARRIER) return;
+    this.answers.push(carrier, from, encodeIdentityReply({ nonce, publicKey: this.publicKey }));
   }
 
   private handleEndpointEvents(nowMs: number): void {

@@ -12,9 +12,10 @@ import { SeededRandom } from "../sim/seeded-random.ts";
 
 const client = socketAddress("198.51.100.9", 40_000)!;
 const transactionId = Uint8Array.from({ length: 12 }, (_, i) => i + 1);
-const sockets = ["192.0.2.1:3478", "192.0.2.1:3479", "192.0.2.2:3478", "192.0.2.2:3479"].map(
-  (text) => parseSocketAddress(text)!,
-);
+const sockets = ["192.0.2.1:3478", "192.0.2.1:3479", "192.0.2.2:3478", "192.0.2.2:3479"].map((text, carrier) => ({
+  carrier,
+  address: parseSocketAddress(text)!,
+}));
 
 function request(fields: Partial<StunMessage> = {}): Uint8Array {
   return encodeStun({ class: "request", transactionId, fingerprint: false, ...fields });
@@ -23,7 +24,7 @@ function request(fields: Partial<StunMessage> = {}): Uint8Array {
 test("a binding request is answered with the address that it came from", () => {
   const answer = new StunResponder([]).respond(client, request(), 0);
   assert.equal(answer?.to, client);
-  assert.equal(answer?.socket, 0);
+  assert.equal(answer?.carrier, 0);
   const message = decodeStun(answer!.bytes)!;
   assert.equal(message.class, "success");
   assert.deepEqual(message.transactionId, transactionId);
@@ -57,8 +58,8 @@ test("an attribute that has to be understood and is not is refused by name", () 
 
 test("a change of address or port is answered from the socket that differs in just that", () => {
   const responder = new StunResponder(sockets);
-  const from = (changeAddress: boolean, changePort: boolean, socket: number) =>
-    responder.respond(client, request({ changeRequest: { changeAddress, changePort } }), socket)?.socket;
+  const from = (changeAddress: boolean, changePort: boolean, carrier: number) =>
+    responder.respond(client, request({ changeRequest: { changeAddress, changePort } }), carrier)?.carrier;
   assert.equal(from(false, false, 0), 0);
   assert.equal(from(false, true, 0), 1);
   assert.equal(from(true, false, 0), 2);
@@ -73,8 +74,8 @@ test("an answer names the socket that it comes from, and the one that differs in
     0,
   );
   const message = decodeStun(answer!.bytes)!;
-  assert.deepEqual(message.responseOrigin, sockets[1]);
-  assert.deepEqual(message.otherAddress, sockets[3]);
+  assert.deepEqual(message.responseOrigin, sockets[1]?.address);
+  assert.deepEqual(message.otherAddress, sockets[3]?.address);
 });
 
 test("a server without a second address refuses to change it, and says so", () => {
@@ -82,7 +83,36 @@ test("a server without a second address refuses to change it, and says so", () =
   const answer = responder.respond(client, request({ changeRequest: { changeAddress: true, changePort: false } }), 0);
   assert.equal(decodeStun(answer!.bytes)?.errorCode?.code, 420);
   const plain = decodeStun(responder.respond(client, request(), 0)!.bytes);
-  assert.deepEqual(plain?.otherAddress, sockets[1]);
+  assert.deepEqual(plain?.otherAddress, sockets[1]?.address);
+});
+
+test("a socket of both families is two, and each family has an alternate of its own", () => {
+  const places = ["192.0.2.1:3478", "[2001:db8::1]:3478", "192.0.2.1:3479", "[2001:db8::1]:3479"];
+  const dual = places.map((text, i) => ({ carrier: i >> 1, address: parseSocketAddress(text)! }));
+  const responder = new StunResponder(dual);
+  for (const [host, family] of [
+    ["198.51.100.9", 0],
+    ["2001:db8::9", 1],
+  ] as const) {
+    const answer = responder.respond(socketAddress(host, 5000)!, request(), 1);
+    assert.deepEqual(decodeStun(answer!.bytes)?.responseOrigin, dual[2 + family]?.address);
+    assert.deepEqual(decodeStun(answer!.bytes)?.otherAddress, dual[family]?.address);
+  }
+  const alone = new StunResponder(dual.slice(0, 3)).respond(socketAddress("2001:db8::9", 5000)!, request(), 0);
+  assert.equal(decodeStun(alone!.bytes)?.responseOrigin, undefined);
+});
+
+test("over TCP nothing is answered by another way than it came", () => {
+  const responder = new StunResponder(sockets);
+  const plain = responder.respond(client, request(), 1, "tcp");
+  assert.equal(plain?.carrier, 1);
+  assert.deepEqual(decodeStun(plain!.bytes)?.otherAddress, sockets[2]?.address);
+  for (const fields of [{ responsePort: 777 }, { changeRequest: { changeAddress: false, changePort: true } }]) {
+    const answer = responder.respond(client, request(fields), 0, "tcp");
+    assert.equal(answer?.carrier, 0);
+    assert.equal(answer?.to, client);
+    assert.equal(decodeStun(answer!.bytes)?.errorCode?.code, 420);
+  }
 });
 
 test("an answer goes to the port that was asked for, at the host that asked", () => {
@@ -116,14 +146,16 @@ test("a host that asks too often gets no more answers, and the queue of answers 
   assert.ok(admitted <= ANSWERS_WAITING_MAX);
 });
 
-test("an answer leaves from its own socket alone", () => {
+test("answers leave in their order, each by its own socket", () => {
   const queue = new AnswerQueue(new SeededRandom(1));
   queue.push(1, client, Uint8Array.of(1));
   queue.push(0, client, Uint8Array.of(2));
   const out = new Transmit();
-  assert.equal(queue.pollTransmit(0, out), true);
-  assert.deepEqual(out.buffer.slice(0, out.lengthBytes), Uint8Array.of(2));
-  assert.equal(queue.pollTransmit(0, out), false);
-  assert.equal(queue.pollTransmit(1, out), true);
-  assert.equal(out.route?.remote, client);
+  for (const carrier of [1, 0]) {
+    assert.equal(queue.pollTransmit(out), true);
+    assert.equal(out.route?.carrier, carrier);
+    assert.equal(out.route?.remote, client);
+    assert.deepEqual(out.buffer.slice(0, out.lengthBytes), Uint8Array.of(2 - carrier));
+  }
+  assert.equal(queue.pollTransmit(out), false);
 });

@@ -9,6 +9,14 @@ const options = {
     default: "0.0.0.0:4700",
     describe: "[host:]port to listen on, over UDP; [::]:4700 takes IPv6 as well",
   },
+  alternate: {
+    type: "string",
+    array: true,
+    default: [] as string[],
+    defaultDescription: "none",
+    requiresArg: true,
+    describe: "A further [host:]port to answer STUN on, by which agents learn what their NATs do; may be repeated",
+  },
   json: jsonOption,
   "log-level": logLevelOption,
 } as const;

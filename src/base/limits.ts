@@ -312,6 +312,18 @@ export const ANSWERS_PER_HOST_BURST = 60;
 export const ANSWERS_PER_SECOND = 20_000;
 /** Such answers that wait to be sent. */
 export const ANSWERS_WAITING_MAX = 256;
+/** Sockets of one rendezvous, the alternates of RFC 5780 included: two addresses with two ports each, twice over. */
+export const RENDEZVOUS_SOCKETS_MAX = 8;
+/** Connections that ask by STUN over TCP: each is over in some round trips. */
+export const STUN_CONNECTIONS_MAX = 256;
+/** Such connections of one host. */
+export const STUN_CONNECTIONS_PER_HOST_MAX = 16;
+/** One of them that has asked nothing for this long is closed. */
+export const STUN_CONNECTION_IDLE_MS = 10_000;
+/** Requests on one of them. */
+export const STUN_CONNECTION_REQUESTS_MAX = 64;
+/** What is read of a STUN message over TCP before it is given up: a packet's worth, as over UDP. */
+export const STUN_MESSAGE_BYTES_MAX = 1_500;
 
 // ---- Ours: the agent at its rendezvous -----------------------------------------------------------------------------
 

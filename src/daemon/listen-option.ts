@@ -22,31 +22,39 @@ export function parseListenOption(text: string, defaultHost: string): ListenPlac
   return { host: match[1] || match[2] || defaultHost, port };
 }
 
-/** @returns the same error in words where the system did not let us listen, else the error itself. */
-export function listenError(error: unknown, place: ListenPlace, protocol: "TCP" | "UDP"): unknown {
+/**
+ * @param option the one that named the place.
+ * @returns the same error in words where the system did not let us listen, else the error itself.
+ */
+export function listenError(
+  error: unknown,
+  place: ListenPlace,
+  protocol: "TCP" | "UDP",
+  option: "--listen" | "--alternate" = "--listen",
+): unknown {
   const where = formatHostPort(place.host, place.port);
   switch (systemCode(error)) {
     case "EADDRINUSE":
       return new OperatingError(
         "address-in-use",
-        `${where} (${protocol}) is in use by another program; end that one, or choose another port with --listen`,
+        `${where} (${protocol}) is in use by another program; end that one, or choose another port with ${option}`,
       );
     case "EACCES":
     case "EPERM":
       return new OperatingError(
         "address-forbidden",
-        `this user may not listen on ${where} (${protocol}); choose a port from 1024 up with --listen`,
+        `this user may not listen on ${where} (${protocol}); choose a port from 1024 up with ${option}`,
       );
     case "EADDRNOTAVAIL":
       return new OperatingError(
         "address-not-here",
-        `this machine has no address ${place.host}; choose one of its own with --listen, or 0.0.0.0 for all`,
+        `this machine has no address ${place.host}; choose one of its own with ${option}${option === "--listen" ? ", or 0.0.0.0 for all" : ""}`,
       );
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return new OperatingError(
         "unknown-host",
-        `the host "${place.host}" is not known; check its spelling, or give an IP address to --listen`,
+        `the host "${place.host}" is not known; check its spelling, or give an IP address to ${option}`,
       );
     default:
       return error;

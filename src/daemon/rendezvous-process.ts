@@ -7,34 +7,37 @@ import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
 import { Driver } from "../io/driver.ts";
 import { formatHostPort } from "../io/forward-target.ts";
-import { resolveListenHost } from "../io/listen-host.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { systemRandom } from "../io/system-random.ts";
-import { openUdpSocket } from "../io/udp-socket.ts";
 import { RendezvousServer } from "../rendezvous/rendezvous-server.ts";
+import { parseAlternateOption } from "./alternate-option.ts";
 import { type CommandContext, endByBug } from "./command.ts";
 import { loadIdentity } from "./identity-file.ts";
-import { listenError, parseListenOption } from "./listen-option.ts";
+import { parseListenOption } from "./listen-option.ts";
+import { openRendezvousSockets } from "./rendezvous-sockets.ts";
 import { shutdownSignal } from "./shutdown-signal.ts";
 import { stateDirectoryPath } from "./state-directory.ts";
 
 /** As the command line gives them. */
 export interface RendezvousOptions {
   readonly listen: string;
+  readonly alternate: readonly string[];
 }
 
 /** @returns when the process was asked to end. @throws UsageError, OperatingError */
 export async function runRendezvous(options: RendezvousOptions, context: CommandContext): Promise<void> {
-  const place = parseListenOption(options.listen, "0.0.0.0");
+  const places = parseAlternateOption(parseListenOption(options.listen, "0.0.0.0"), options.alternate);
   const identity = loadIdentity(stateDirectoryPath(context.env), "rendezvous");
   const { log, output } = context;
-  const socket = await openSocket();
+  const { sockets, stunSockets, close } = await openRendezvousSockets(places, log);
+  const [socket, ...alternates] = sockets;
   const server = new RendezvousServer({
     identity,
     instance: randomBytes(systemRandom, 8),
     random: systemRandom,
     cipher: bestPacketCipher(),
     log,
+    stunSockets,
   });
   const driver = new Driver({
     machine: server,
@@ -52,6 +55,7 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
 
   const signal = shutdownSignal();
   driver.start();
+  for (const [index, alternate] of alternates.entries()) driver.addSocket(index + 1, alternate);
   const id = formatPeerId(identity.publicKey);
   const listen = formatHostPort(socket.localHost, socket.localPort);
   output.event({ event: "ready", listen, id }, describeReady(listen, id, context));
@@ -60,15 +64,7 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
   driver.flush();
   await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
   driver.stop();
-  socket.close();
-
-  async function openSocket() {
-    try {
-      return await openUdpSocket({ ...place, host: await resolveListenHost(place.host), log });
-    } catch (error) {
-      throw listenError(error, place, "UDP");
-    }
-  }
+  close();
 }
 
 function describeReady(listen: string, id: string, { output }: CommandContext): string {

@@ -68,6 +68,14 @@ const wrong: readonly WrongInput[] = [
   { name: "a listening port that is none", args: ["connect", ticket, "--listen", "70000"], says: /1 to 65535/ },
   { name: "another service than the ticket's", args: ["connect", ticket, "--service", "x"], says: /"web"/ },
   { name: "a rendezvous on no port", args: ["rendezvous", "--listen", "0.0.0.0"], says: /\[host:\]port/ },
+  { name: "an alternate on no port", args: ["rendezvous", "--alternate", "192.0.2.1"], says: /\[host:\]port/ },
+  { name: "an alternate on any port", args: ["rendezvous", "--alternate", "0"], says: /1 to 65535/ },
+  { name: "an alternate that is none", args: ["rendezvous", "--alternate", "4700"], says: /--listen names already/ },
+  {
+    name: "an alternate address beside all addresses",
+    args: ["rendezvous", "--alternate", "192.0.2.1:4701"],
+    says: /--listen has to name one/,
+  },
   { name: "an unknown log level", args: ["id", "--log-level", "loud"], says: /error, warn, info, debug/ },
 ];
 

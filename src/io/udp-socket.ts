@@ -43,12 +43,13 @@ export async function openUdpSocket(options: UdpSocketOptions): Promise<Datagram
 }
 
 async function bind(host: string, { port = 0, log, offload = true }: UdpSocketOptions): Promise<BoundSocket> {
+  const family = isIP(host) === 6 ? 6 : 4;
   const create = (): Socket =>
     createSocket({
-      type: isIP(host) === 6 ? "udp6" : "udp4",
+      type: family === 6 ? "udp6" : "udp4",
       ipv6Only: false,
       // Hosts are IP addresses already; Node's own lookup would put every send off to the next tick.
-      lookup: (address, _options, done) => done(null, address, isIP(address)),
+      lookup: (address, _options, done) => done(null, address, family),
     });
   const offloaded = offload ? openOffloadSocket({ host, port, log }, create) : undefined;
   return offloaded ?? { socket: await bindPlain(create(), host, port) };

@@ -228,16 +228,16 @@ export const BATCH_PACKETS_MAX = 64;
 
 // ---- Ours: the rendezvous ----------------------------------------------------------------------------------------
 
-/** Agents at once: at some 30 KiB each this is what a small server has memory for. */
-export const AGENTS_MAX = 20_000;
+/** Agents at once: at some 60 KiB each (measured) this is what a small server has memory for. */
+export const AGENTS_MAX = 10_000;
 /** Agents behind one address: a whole office or a fleet behind one NAT, and not the whole rendezvous. */
 export const AGENTS_PER_HOST_MAX = 2_048;
 /** Instances of one identity at once. */
 export const INSTANCES_PER_PEER_MAX = 64;
 /** An agent that was silent for three keepalives is gone: nobody should be introduced to it. */
 export const AGENT_IDLE_TIMEOUT_MS = 60_000;
-/** What an agent may send before the rendezvous has read it: its longest message, and one more. */
-export const AGENT_WINDOW_BYTES = 128 * 1024;
+/** What an agent may send before the rendezvous has read it: several of its longest message, a REGISTER of 8 KiB. */
+export const AGENT_WINDOW_BYTES = 32 * 1024;
 /** An agent that has opened no stream by then does not want to talk. */
 export const AGENT_SILENT_MS = 30_000;
 /** How long an agent whose connection was replaced keeps what it has until the new one is confirmed. */
@@ -284,6 +284,8 @@ export const RELAY_PAIRS_MAX = 100_000;
 export const RELAY_IDLE_MS = 5 * 60_000;
 /** An introduction that was not answered by then will not be: a stranger meets silence. */
 export const RELAY_ANSWER_MS = 60_000;
+/** What may be sent to an agent that has not answered: a handshake with all its repetitions, and no flood. */
+export const RELAY_UNANSWERED_BYTES = 16 * 1024;
 /** Idle pairs are looked for this often. */
 export const RELAY_SWEEP_MS = 10_000;
 /** What one agent may send over the relay: 2 Gbit/s. An operator who pays for traffic sets less. */
@@ -406,6 +408,8 @@ export const SPRAY_PER_STEP = 3;
 export const SPRAY_PORTS_MS = (SPRAY_PORTS / SPRAY_PER_STEP) * SPRAY_INTERVAL_MS + 1_000;
 /** A spray begins when plain punching has had this long, or three round trips of the relay where that is more. */
 export const SPRAY_AFTER_MS = 250;
+/** Another spray waits until the routers have forgotten the last one's flows, longer than the 30 s of Linux; doubling, five times. */
+export const SPRAY_AGAIN_MS = 35_000;
 /** A socket of a spray that met nobody is closed this long after the spray's end. */
 export const SPRAY_SOCKET_LINGER_MS = 4_000;
 /** A side whose probes get nowhere tries a fresh socket after this long: its mapping, or the other side's, may be poisoned. */

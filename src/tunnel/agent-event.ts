@@ -1,7 +1,7 @@
 // What an agent has to say, pulled in order by whoever drives it.
 
 import type { SocketAddress } from "../base/address.ts";
-import type { Via } from "../base/route.ts";
+import type { Carrier, Via } from "../base/route.ts";
 import type { Stream } from "../transport/stream.ts";
 import type { Dial } from "./dial.ts";
 import type { Service } from "./service.ts";
@@ -26,6 +26,8 @@ export type AgentEvent =
       readonly remote: SocketAddress;
       readonly rttMs: number;
     }
+  /** Further UDP sockets are wanted, on ports of the driver's choice, under these numbers; or not any more. */
+  | { readonly type: "open-udp-sockets" | "close-udp-sockets"; readonly carriers: readonly Carrier[] }
   | { readonly type: "peer-connected" | "peer-gone"; readonly peer: Uint8Array }
   /** unreachable: it has not answered yet; lost: it did, and does not any more. Said once a change. */
   | {

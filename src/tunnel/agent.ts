@@ -5,8 +5,8 @@
 //             ├─ handshake, data ──────┴─ Endpoint ─┬─ RendezvousLink: introductions, observed addresses
 //             └─ identity reply ── RendezvousLink    └─ Peer: candidates, punching, paths; streams go to the driver
 
-import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { OBSERVED_ADDRESSES_MAX, RELAY_HEADER_BYTES } from "../base/limits.ts";
+import type { SocketAddress } from "../base/address.ts";
+import { RELAY_HEADER_BYTES } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode } from "../base/protocol-error.ts";
@@ -21,11 +21,16 @@ import type { ConnectionEvent } from "../transport/connection-event.ts";
 import { type ConnectOptions, Endpoint } from "../transport/endpoint.ts";
 import type { Stream } from "../transport/stream.ts";
 import type { TransportSettings } from "../transport/transport-settings.ts";
-import { packetKind, packetLength } from "../wire/datagram.ts";
+import { MappedAddressQuery } from "../traversal/mapped-address-query.ts";
+import type { NatBehaviour } from "../wire/candidate.ts";
+import { isStun, packetKind, packetLength } from "../wire/datagram.ts";
 import { streamCode } from "../wire/stream-code.ts";
 import type { AgentEvent } from "./agent-event.ts";
+import { ChannelRequests } from "./channel-requests.ts";
 import { Dial, type DialOptions } from "./dial.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
+import { OwnNetwork } from "./own-network.ts";
+import { OwnSockets } from "./own-sockets.ts";
 import { Peer } from "./peer.ts";
 import { RelayRoutes } from "./relay-routes.ts";
 import { RendezvousLink, type RendezvousPlace } from "./rendezvous-link.ts";
@@ -37,6 +42,8 @@ export type { AgentEvent } from "./agent-event.ts";
 export interface AgentSettings {
   /** Direct paths are not looked for before a connection is this old; for measuring the relay. */
   readonly directAfterMs: number;
+  /** Whether many ports or sockets may be tried where a NAT asks for it; true unless told. */
+  readonly spray: boolean;
   readonly transport: Partial<TransportSettings>;
 }
 
@@ -52,6 +59,7 @@ export interface AgentConfig {
 
 export class Agent implements Machine {
   readonly identity: Identity;
+  private readonly events: AgentEvent[] = [];
   private readonly endpoint: Endpoint;
   private readonly routes = new RouteTable();
   private readonly relayRoutes = new RelayRoutes(this.routes);
@@ -62,17 +70,18 @@ export class Agent implements Machine {
   private readonly peers = new Map<Connection, Peer>();
   private readonly dials: Dial[] = [];
   private readonly rendezvous: RendezvousLink;
-  private hosts: readonly SocketAddress[] = [];
-  private observed: SocketAddress[] = [];
-  private readonly events: AgentEvent[] = [];
-  /** Which peer a request for a channel was made for. */
-  private readonly channelRequests = new Map<number, Peer>();
+  private readonly network: OwnNetwork;
+  private readonly sockets = new OwnSockets((event) => this.events.push(event));
+  private readonly mapped: MappedAddressQuery;
+  private readonly channels: ChannelRequests;
   private isShutDown = false;
 
   constructor(config: AgentConfig) {
     this.identity = config.identity;
     this.random = config.random;
     this.directAfterMs = config.settings?.directAfterMs ?? 0;
+    this.network = new OwnNetwork(config.settings?.spray ?? true);
+    this.mapped = new MappedAddressQuery(this.routes, config.random);
     this.endpoint = new Endpoint({
       identity: config.identity,
       instance: config.instance,
@@ -89,6 +98,7 @@ export class Agent implements Machine {
       log: config.log,
       emit: (event) => this.events.push(event),
     });
+    this.channels = new ChannelRequests(this.rendezvous);
   }
 
   // ---- what the driver asks for
@@ -100,11 +110,17 @@ export class Agent implements Machine {
 
   /** The socket's address on each interface; called whenever they change, and when the host woke up. */
   setLocalAddresses(nowMs: number, addresses: readonly SocketAddress[]): void {
-    const isFirst = this.hosts.length === 0 && this.peers.size === 0;
-    this.hosts = [...addresses];
+    const isFirst = this.network.hosts.length === 0 && this.peers.size === 0;
+    this.network.hosts = [...addresses];
     if (isFirst) return;
     this.rendezvous.onNetworkChange(nowMs);
     for (const peer of this.peers.values()) peer.onNetworkChange(nowMs);
+  }
+
+  /** How our NAT was measured to behave; it decides how direct paths are looked for. */
+  setNatBehaviour(nat: NatBehaviour): void {
+    this.network.nat = nat;
+    for (const peer of this.peers.values()) peer.sendCandidates();
   }
 
   expose(nowMs: number, options: ServiceOptions): Service {
@@ -160,6 +176,8 @@ export class Agent implements Machine {
           const route = this.relayRoutes.find(direct, bytes, at);
           this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length);
         }
+      } else if (isStun(bytes, at)) {
+        this.onStun(from, carrier, bytes.subarray(at, at + length));
       } else if (bytes[at] === packetKind.identityReply) {
         this.rendezvous.onIdentityReply(nowMs, from, bytes.subarray(at, at + length));
       } else {
@@ -168,6 +186,17 @@ export class Agent implements Machine {
       at += length;
     }
     this.handleEndpointEvents(nowMs);
+  }
+
+  private onStun(from: SocketAddress, carrier: Carrier, packet: Uint8Array): void {
+    const seen = this.mapped.handleAnswer(from, carrier, packet);
+    if (seen === undefined) return;
+    for (const peer of this.peers.values()) peer.onMappedAddress(seen.carrier, seen.address);
+  }
+
+  private queryMappedAddress(nowMs: number, carrier: Carrier): void {
+    const server = this.rendezvous.address;
+    if (server !== undefined) this.mapped.ask(nowMs, server, carrier);
   }
 
   handleTimeout(nowMs: number): void {
@@ -188,14 +217,18 @@ export class Agent implements Machine {
   }
 
   pollTimeout(): number {
-    let at = Math.min(this.endpoint.pollTimeout(), this.rendezvous.pollTimeout());
+    let at = Math.min(this.endpoint.pollTimeout(), this.rendezvous.pollTimeout(), this.mapped.pollTimeout());
     for (const dial of this.dials) at = Math.min(at, dial.pollTimeout());
     for (const peer of this.peers.values()) at = Math.min(at, peer.pollTimeout());
     return at;
   }
 
   pollTransmit(nowMs: number, out: Transmit): boolean {
-    return this.rendezvous.pollTransmit(nowMs, out) || this.endpoint.pollTransmit(nowMs, out);
+    return (
+      this.rendezvous.pollTransmit(nowMs, out) ||
+      this.mapped.pollTransmit(nowMs, out) ||
+      this.endpoint.pollTransmit(nowMs, out)
+    );
   }
 
   pollEvent(): AgentEvent | undefined {
@@ -280,11 +313,13 @@ export class Agent implements Machine {
   private onConnected(nowMs: number, connection: Connection): void {
     const peer = new Peer(nowMs, connection, {
       routes: this.routes,
-      hosts: () => this.hosts,
-      observed: () => this.observed,
+      random: this.random,
+      sockets: this.sockets,
       directAfterMs: this.directAfterMs,
+      network: this.network,
+      queryMappedAddress: (at, carrier) => this.queryMappedAddress(at, carrier),
       emit: (event) => this.events.push(event),
-      openChannel: (at, of) => this.openChannel(at, of),
+      openChannel: (at, of) => this.channels.open(at, of),
     });
     // An older connection to another instance under the same dial: the peer was started anew and knows it no more.
     for (const dial of this.dials) {
@@ -306,20 +341,13 @@ export class Agent implements Machine {
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     this.peers.delete(connection);
-    for (const [request, waiting] of this.channelRequests) if (waiting === peer) this.channelRequests.delete(request);
+    peer.stop();
+    this.channels.forget(peer);
     this.events.push({ type: "peer-gone", peer: peer.identity });
     for (const dial of this.dials) if (dial.connected === peer) dial.onGone(nowMs);
   }
 
   // ---- the rendezvous
-
-  private openChannel(nowMs: number, peer: Peer): boolean {
-    const selector = peer.connection.remoteInstance;
-    const request = this.rendezvous.open(nowMs, peer.identity, selector, NOTHING);
-    if (request === undefined) return false;
-    this.channelRequests.set(request, peer);
-    return true;
-  }
 
   /** @returns whether there was any event. */
   private handleRendezvousEvents(nowMs: number): boolean {
@@ -360,36 +388,21 @@ export class Agent implements Machine {
   }
 
   private onOpened(nowMs: number, request: number, route: Route): void {
-    const peer = this.channelRequests.get(request);
-    if (peer === undefined) {
-      for (const dial of this.dials) if (dial.onOpened(request, route)) return;
-      return;
-    }
-    this.channelRequests.delete(request);
-    peer.onChannel(nowMs, route);
+    if (this.channels.onOpened(nowMs, request, route)) return;
+    for (const dial of this.dials) if (dial.onOpened(request, route)) return;
   }
 
   private onOpenFailed(nowMs: number, request: number, reason: OpenFailure): void {
-    const peer = this.channelRequests.get(request);
-    if (peer === undefined) {
-      for (const dial of this.dials) if (dial.onOpenFailed(nowMs, request, reason)) return;
-      return;
-    }
-    this.channelRequests.delete(request);
-    peer.onChannelFailed(nowMs);
+    const peer = this.channels.onFailed(nowMs, request);
     // The very instance is not there: the peer may have been started anew under another one.
-    if (peer.connection.isStalled) this.redial(nowMs, peer);
+    if (peer?.connection.isStalled) this.redial(nowMs, peer);
+    if (peer !== undefined) return;
+    for (const dial of this.dials) if (dial.onOpenFailed(nowMs, request, reason)) return;
   }
 
   private onObserved(address: SocketAddress): void {
-    const key = formatSocketAddress(address);
-    if (this.observed[0] !== undefined && formatSocketAddress(this.observed[0]) === key) return;
-    this.observed = [address, ...this.observed.filter((other) => formatSocketAddress(other) !== key)];
-    this.observed.length = Math.min(this.observed.length, OBSERVED_ADDRESSES_MAX);
-    for (const peer of this.peers.values()) peer.sendCandidates();
+    if (this.network.onObserved(address)) for (const peer of this.peers.values()) peer.sendCandidates();
   }
 }
-
-const NOTHING = new Uint8Array(0);
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);

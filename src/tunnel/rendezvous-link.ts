@@ -92,6 +92,11 @@ export class RendezvousLink {
     this.places = [];
   }
 
+  /** Of the rendezvous in use. */
+  get address(): SocketAddress | undefined {
+    return this.place?.addresses[0];
+  }
+
   /** Whether datagrams over this direct route come from the relay that we use. */
   isRelay(route: Route): boolean {
     return this.relays.has(route.key);

@@ -78,6 +78,9 @@ export class AgentHost {
   agent!: Agent;
   readonly events: AgentEvent[] = [];
   readonly exchanges = new Map<Stream, Exchange>();
+  /** Sockets beside the main one. */
+  socketsOpen = 0;
+  socketsPeak = 0;
   /** How long the service's answers are. */
   answerBytes = 100_000;
   private readonly random: Random;
@@ -117,6 +120,15 @@ export class AgentHost {
           exchange.write(nowMs);
           break;
         }
+        case "open-udp-sockets":
+          this.socketsOpen += event.carriers.length;
+          this.socketsPeak = Math.max(this.socketsPeak, this.socketsOpen);
+          for (const carrier of event.carriers) this.host.openSocket(carrier, 20_000 + carrier);
+          break;
+        case "close-udp-sockets":
+          this.socketsOpen -= event.carriers.length;
+          for (const carrier of event.carriers) this.host.closeSocket(carrier);
+          break;
         case "readable":
           this.exchanges.get(event.stream)?.read(nowMs);
           break;

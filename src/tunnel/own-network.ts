@@ -1,0 +1,43 @@
+// What the agent knows of its own side: its interfaces, where others have seen it, how its NAT behaves; and the one spray at a time
+// that it allows itself.
+
+import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
+import { OBSERVED_ADDRESSES_MAX } from "../base/limits.ts";
+import type { NatBehaviour } from "../wire/candidate.ts";
+import type { DirectSearch } from "./direct-search.ts";
+
+export class OwnNetwork {
+  /** The socket's address on each interface. */
+  hosts: readonly SocketAddress[] = [];
+  /** Where others have seen us, the latest first. */
+  observed: readonly SocketAddress[] = [];
+  nat: NatBehaviour = { mapping: "unknown", filtering: "unknown", portsPreserved: false };
+  private readonly spray: boolean;
+  private spraying: DirectSearch | undefined;
+
+  /** @param spray whether sprays are allowed at all. */
+  constructor(spray: boolean) {
+    this.spray = spray;
+  }
+
+  /** Somebody sees us at `address`. @returns whether that is news. */
+  onObserved(address: SocketAddress): boolean {
+    const key = formatSocketAddress(address);
+    const [latest] = this.observed;
+    if (latest !== undefined && formatSocketAddress(latest) === key) return false;
+    const others = this.observed.filter((other) => formatSocketAddress(other) !== key);
+    this.observed = [address, ...others].slice(0, OBSERVED_ADDRESSES_MAX);
+    return true;
+  }
+
+  /** @returns whether this search may spray now. */
+  beginSpray(search: DirectSearch): boolean {
+    if (!this.spray || this.spraying !== undefined) return false;
+    this.spraying = search;
+    return true;
+  }
+
+  endSpray(search: DirectSearch): void {
+    if (this.spraying === search) this.spraying = undefined;
+  }
+}

@@ -26,10 +26,6 @@ export class HolePunch {
     return this.series;
   }
 
-  get isRunning(): boolean {
-    return this.atMs !== Number.POSITIVE_INFINITY;
-  }
-
   /** Starts a series at once, or after `delayMs`, towards these addresses. */
   start(nowMs: number, targets: readonly SocketAddress[], delayMs = 0): void {
     this.targets = targets;

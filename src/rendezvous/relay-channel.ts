@@ -2,7 +2,7 @@
 // the agent that sends with it; only packets from the address of that agent's session are taken.
 
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
-import { RELAY_BURST_BYTES } from "../base/limits.ts";
+import { RELAY_BURST_BYTES, RELAY_UNANSWERED_BYTES } from "../base/limits.ts";
 import type { Route } from "../base/route.ts";
 import type { RelayRun } from "./relay-queue.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -22,6 +22,8 @@ export class RelayChannel {
   open = true;
   /** Whether its owner has ever sent on it. */
   used = false;
+  /** What may still be sent to a callee that has not answered. */
+  unansweredBytes = RELAY_UNANSWERED_BYTES;
   lastUsedMs: number;
 
   constructor(high: number, low: number, owner: RelayParty, side: RelaySide, nowMs: number) {

@@ -126,6 +126,7 @@ export class Relay {
     channel.lastUsedMs = nowMs;
     if (!channel.used) this.markUsed(channel);
     const stop = runEnd(bytes, start, end, segmentBytes);
+    if (!channel.other.used && !this.spendUnanswered(channel, stop - start)) return stop;
     const copy = this.queue.push(channel, bytes, start, stop, segmentBytes);
     if (copy === undefined) return stop;
     const { high: otherHigh, low: otherLow } = channel.other;
@@ -202,6 +203,13 @@ export class Relay {
     if (channel.side === "opener") return;
     channel.owner.unanswered.delete(channel);
     this.unanswered.delete(channel);
+  }
+
+  /** Whoever was not answered yet is perhaps a stranger, and must not flood. @returns whether the packets may pass. */
+  private spendUnanswered(channel: RelayChannel, lengthBytes: number): boolean {
+    if (channel.side === "callee") return true;
+    channel.unansweredBytes -= lengthBytes;
+    return channel.unansweredBytes >= 0;
   }
 
   private sweep(nowMs: number): void {

@@ -12,6 +12,7 @@ import {
   RELAY_PAIRS_MAX,
   RELAY_RATE_BYTES_PER_SECOND,
   RELAY_STRAY_INTERVAL_MS,
+  RELAY_UNANSWERED_BYTES,
 } from "../../src/base/limits.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { TRANSMIT_BYTES_MAX, Transmit } from "../../src/base/transmit.ts";
@@ -59,6 +60,15 @@ function eventsOf(relay: Relay): RelayEvent[] {
 /** Hands a whole datagram over, as the server does. */
 function deliver(relay: Relay, nowMs: number, from: SocketAddress, datagram: Uint8Array): void {
   for (let at = 0; at < datagram.length; ) at = relay.handlePackets(nowMs, from, datagram, at, datagram.length);
+}
+
+/** A pair on which the callee has answered, so that the opener may send as it likes. */
+function openAnswered(relay: Relay, opener: RelayParty, callee: RelayParty): RelayChannel {
+  const channel = relay.open(0, opener, callee);
+  assert.ok(channel);
+  deliver(relay, 0, addressOf(callee), relayedPacket(channel.other.id, 44));
+  sentBy(relay);
+  return channel;
 }
 
 function pair(): { relay: Relay; opener: RelayParty; callee: RelayParty; channel: RelayChannel } {
@@ -155,6 +165,18 @@ describe("forwarding", () => {
     assert.deepEqual(eventsOf(relay), [{ type: "misplaced", party: opener, from: stranger }]);
     deliver(relay, RELAY_STRAY_INTERVAL_MS, stranger, relayedPacket(channel.id, 100));
     assert.equal(eventsOf(relay).length, 1);
+  });
+
+  test("a stranger who is not answered sends a handshake's worth and no more", () => {
+    const { relay, opener, callee, channel } = pair();
+    const passed = (): number => sentBy(relay).reduce((sum, { bytes }) => sum + bytes.length, 0);
+    for (let i = 0; i < 100; i++) deliver(relay, 0, addressOf(opener), relayedPacket(channel.id, 1000));
+    const before = passed();
+    assert.ok(before > RELAY_UNANSWERED_BYTES - 1000 && before <= RELAY_UNANSWERED_BYTES, `${before}`);
+    deliver(relay, 0, addressOf(callee), relayedPacket(channel.other.id, 100));
+    passed();
+    for (let i = 0; i < 100; i++) deliver(relay, 0, addressOf(opener), relayedPacket(channel.id, 1000));
+    assert.equal(passed(), 100_000);
   });
 
   test("a channel follows its owner to a new address, both ways", () => {
@@ -296,7 +318,7 @@ describe("quotas", () => {
     const rate = 100_000;
     const relay = new Relay(new SeededRandom(1));
     const [opener, callee] = [partyAt("192.0.2.1", rate), partyAt("192.0.2.2")];
-    const channel = relay.open(0, opener, callee)!;
+    const channel = openAnswered(relay, opener, callee);
     let forwardedBytes = 0;
     let lastMark = -1;
     let nowMs = 0;
@@ -323,7 +345,7 @@ describe("quotas", () => {
   test("a packet that waits for its agent's rate goes out when the timer says, and an early call changes nothing", () => {
     const relay = new Relay(new SeededRandom(1));
     const [opener, callee] = [partyAt("192.0.2.1", 1000), partyAt("192.0.2.2")];
-    const channel = relay.open(0, opener, callee)!;
+    const channel = openAnswered(relay, opener, callee);
     for (let passed = 1, i = 0; passed > 0 && i < 1_000; i++) {
       deliver(relay, 0, addressOf(opener), relayedPacket(channel.id, 1400));
       passed = sentBy(relay).length;
@@ -339,7 +361,7 @@ describe("quotas", () => {
   test("where the socket is slow, a flood does not keep another agent's packets from passing", () => {
     const relay = new Relay(new SeededRandom(1));
     const [greedy, modest, callee] = [partyAt("192.0.2.1"), partyAt("192.0.2.2"), partyAt("192.0.2.3")];
-    const [flood, trickle] = [relay.open(0, greedy, callee)!, relay.open(0, modest, callee)!];
+    const [flood, trickle] = [openAnswered(relay, greedy, callee), openAnswered(relay, modest, callee)];
     const out = new Transmit();
     let passed = 0;
     for (let nowMs = 0; nowMs < 1000; nowMs++) {
@@ -358,11 +380,11 @@ describe("quotas", () => {
     const relay = new Relay(new SeededRandom(1));
     const callee = partyAt("192.0.2.250");
     let queued = 0;
-    for (let agent = 0; agent < 64; agent++) {
-      const opener = partyAt(`192.0.2.${agent + 1}`);
-      const channel = relay.open(0, opener, callee)!;
+    const openers = Array.from({ length: 64 }, (_, i) => partyAt(`192.0.2.${i + 1}`));
+    const channels = openers.map((opener) => openAnswered(relay, opener, callee));
+    for (const [agent, opener] of openers.entries()) {
       for (let i = 0; i < 64; i++) {
-        const batch = Array.from({ length: 40 }, () => relayedPacket(channel.id, 1400));
+        const batch = Array.from({ length: 40 }, () => relayedPacket(channels[agent]!.id, 1400));
         deliver(relay, 0, addressOf(opener), joined(...batch));
       }
       queued = Math.max(queued, opener.queuedBytes);

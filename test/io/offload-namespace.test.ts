@@ -19,7 +19,7 @@ const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 /** @returns why there can be no such namespace here, or undefined. */
 function obstacle(): string | undefined {
   if (process.platform !== "linux") return `network namespaces need Linux, and this is ${process.platform}`;
-  const script = "ip link set lo mtu 1400 up && tc qdisc add dev lo root tbf rate 100mbit burst 256kb limit 64mb";
+  const script = "ip link set lo mtu 1400 up && tc qdisc add dev lo root tbf rate 60mbit burst 256kb limit 64mb";
   const probe = spawnSync("unshare", ["-Urn", "sh", "-c", script], { encoding: "utf8", env });
   if (probe.status === 0) return undefined;
   return `no network namespace here: ${probe.error?.message ?? probe.stderr.trim().split("\n").at(-1)}`;

@@ -11,9 +11,10 @@ import type { DatagramSocket } from "../../src/io/datagram-socket.ts";
 import { openOffloadSocket } from "../../src/io/offload-socket.ts";
 import { openUdpSocket } from "../../src/io/udp-socket.ts";
 
-const PACKET_BYTES = 1_000;
-const BATCH_PACKETS = 60;
-const BATCHES = 240;
+const PACKET_BYTES = 500;
+/** More than two calls take, so that most of the batches that find no room have left in part. */
+const BATCH_PACKETS = 130;
+const BATCHES = 170;
 
 const ip = (command: string) => execFileSync("ip", command.split(" "));
 const routes = new RouteTable();
@@ -69,7 +70,7 @@ async function fillBuffer(offload: boolean): Promise<FullBufferResult> {
   }
   sender.start({ onDatagram() {}, onReady: sendOn });
   sendOn();
-  for (let i = 0; i < 400 && next < BATCHES * BATCH_PACKETS; i++) await sleep(10);
+  for (let i = 0; i < 1_000 && next < BATCHES * BATCH_PACKETS; i++) await sleep(10);
   const { sendErrors } = sender.counters;
   sender.close();
   receiver.close();
@@ -111,6 +112,6 @@ function sendBeyondMtu(): SmallMtuResult | undefined {
 
 ip("link set lo mtu 1400 up");
 const smallMtu = sendBeyondMtu();
-execFileSync("tc", "qdisc add dev lo root tbf rate 100mbit burst 256kb limit 64mb".split(" "));
+execFileSync("tc", "qdisc add dev lo root tbf rate 60mbit burst 256kb limit 64mb".split(" "));
 const fullBuffer = [await fillBuffer(false), await fillBuffer(true)];
 process.stdout.write(JSON.stringify({ fullBuffer, smallMtu }));

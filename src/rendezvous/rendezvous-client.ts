@@ -88,11 +88,6 @@ export class RendezvousClient {
     return this.trustedKey;
   }
 
-  /** Smoothed round trip to the rendezvous in ms, where there is a session. */
-  get rttMs(): number | undefined {
-    return this.session?.rttMs;
-  }
-
   /** Begins to hold a session with this rendezvous. One with another is kept until then. */
   start(nowMs: number, target: RendezvousTarget): void {
     if (this.holds(target)) return;
@@ -219,7 +214,7 @@ export class RendezvousClient {
       this.inquiry.start(nowMs, route);
       return;
     }
-    const options = { remoteIdentity: publicKey, psk: NO_PSK, secretTag: NO_SECRET_TAG, route };
+    const options = { remoteIdentity: publicKey, psk: NO_PSK, secretTag: NO_SECRET_TAG, routes: [route] };
     this.attempt = this.endpoint.connect(nowMs, options);
     if (this.attempt === undefined) this.failAttempt(nowMs, "its public key is no valid one");
   }

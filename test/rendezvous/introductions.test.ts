@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { socketAddress } from "../../src/base/address.ts";
 import {
   INCOMINGS_BURST,
@@ -22,6 +23,7 @@ import { writeDataHeader } from "../../src/wire/datagram.ts";
 import { channelClosedReason, openFailedReason, type RendezvousMessage } from "../../src/wire/rendezvous-message.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { MessagePipe } from "./message-pipe.ts";
+import { relayedPacket } from "./relayed-datagram.ts";
 
 const routes = new RouteTable();
 const random = new SeededRandom(5);
@@ -257,4 +259,64 @@ describe("hostile agents", () => {
     const { a } = world();
     assert.throws(() => a.send({ type: "opened", request: 1, channel: new Uint8Array(8) }), ProtocolError);
   });
+});
+
+test("whatever agents do, the books agree, and nothing is left when all have gone", () => {
+  const operation = fc.record({
+    kind: fc.constantFrom("register", "open", "close", "leave", "enter", "relay", "wait"),
+    agent: fc.nat(5),
+    other: fc.nat(5),
+    number: fc.nat(3),
+  });
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
+      const introductions = new Introductions(new SeededRandom(1));
+      const { relay } = introductions;
+      // Two instances each of three peers.
+      const identities = [0, 1, 2, 0, 1, 2].map((peer) => new Uint8Array(32).fill(peer));
+      const agents = identities.map((identity) => agentAt(introductions, identity));
+      const present = new Set(agents);
+      let nowMs = 0;
+      for (const { kind, agent: from, other, number } of operations) {
+        const agent = agents[from]!;
+        const selectors = [0, 1, 2].slice(0, number).map((fill) => new Uint8Array(8).fill(fill));
+        nowMs += kind === "wait" ? number * 30_000 : 1_000;
+        if (kind === "wait") introductions.handleTimeout(nowMs);
+        else if (kind === "enter" && !present.has(agent)) {
+          agents[from] = agentAt(introductions, identities[from]);
+          present.add(agents[from]);
+        } else if (!present.has(agent)) continue;
+        else if (kind === "register") agent.send({ type: "register", selectors }, nowMs);
+        else if (kind === "open") agent.send(openOf(agents[other]!, new Uint8Array(8).fill(number)), nowMs);
+        else if (kind === "leave") {
+          introductions.leave(nowMs, agent.session);
+          present.delete(agent);
+        } else {
+          const channel = [...agent.session.party.channels][number];
+          if (channel === undefined) continue;
+          if (kind === "close") agent.send({ type: "close-channel", channel: channel.id }, nowMs);
+          else relay.handlePackets(nowMs, agent.session.party.route!.remote, relayedPacket(channel.id, 60), 0, 60);
+        }
+        let channels = 0;
+        for (const { session } of present) {
+          channels += session.party.channels.size;
+          const outgoing = [...session.party.channels].filter(({ side }) => side === "opener").length;
+          assert.equal(session.party.outgoing, outgoing);
+          for (const half of session.party.channels) {
+            assert.ok(half.open && half.other.owner.channels.has(half.other) && relay.find(half.id) === half);
+            assert.equal(session.party.unanswered.has(half), half.side === "callee" && !half.used);
+          }
+        }
+        assert.equal(relay.pairs, channels / 2);
+      }
+      for (const { session } of present) introductions.leave(nowMs, session);
+      assert.equal(relay.pairs, 0);
+      for (const { session } of agents) {
+        const { party } = session;
+        const left = [party.channels.size, party.unanswered.size, party.outgoing, party.queuedBytes];
+        assert.deepEqual([...left, session.selectors.size, session.watches.size], [0, 0, 0, 0, 0, 0]);
+      }
+    }),
+    { numRuns: 200 },
+  );
 });

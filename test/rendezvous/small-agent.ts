@@ -142,7 +142,7 @@ export class SmallAgent implements Machine {
   }
 
   private onEvent(nowMs: number, event: RendezvousEvent): void {
-    if (event.type === "opened") this.dials.get(event.request)?.setHandshakeRoute(event.route);
+    if (event.type === "opened") this.dials.get(event.request)?.addHandshakeRoute(event.route);
     if (event.type === "incoming" && event.packet.length > 0) {
       this.endpoint.handlePacket(nowMs, event.route, event.packet, 0, event.packet.length);
     }

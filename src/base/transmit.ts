@@ -27,6 +27,15 @@ export class Transmit {
     this.segmentBytes = 0;
   }
 
+  /** Fills the batch with one packet behind its route's prefix. */
+  prefixed(route: Route, packet: Uint8Array): void {
+    this.begin(route);
+    this.buffer.set(route.prefix, 0);
+    this.buffer.set(packet, route.prefix.length);
+    this.lengthBytes = route.prefix.length + packet.length;
+    this.segmentBytes = this.lengthBytes;
+  }
+
   /** Fills the batch with one ready datagram. */
   single(route: Route, datagram: Uint8Array): void {
     this.begin(route);

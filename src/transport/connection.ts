@@ -90,8 +90,6 @@ export class Connection implements PacketOwner, DeadlineEntry {
   private readonly receiver: PacketReceiver;
   private keys: PacketKeys | undefined;
   private handshake: HandshakeInitiator | undefined;
-  private handshakeRoute: Route | undefined;
-  private handshakeDue = false;
   private idleTimeoutMs: number;
   private lastAuthenticatedMs: number;
   private closeInfo: { code: CloseCode; reason: string } | undefined;
@@ -119,28 +117,20 @@ export class Connection implements PacketOwner, DeadlineEntry {
 
   // ---- handshake
 
-  /** Initiator: the handshake that this connection waits for, and where it goes; without a route it is fetched by `handshakePacket`. */
-  beginHandshake(handshake: HandshakeInitiator, route: Route | undefined): void {
+  /** Initiator: the handshake that this connection waits for; it knows where it goes. */
+  beginHandshake(handshake: HandshakeInitiator): void {
     this.handshake = handshake;
-    this.handshakeRoute = route;
-    this.handshakeDue = route !== undefined;
     this.touch();
   }
 
   /** The initiation, for somebody else to carry. @returns undefined when the handshake is over. */
   handshakePacket(nowMs: number): Uint8Array | undefined {
-    return this.handshake?.send(nowMs).slice();
+    return this.handshake?.fetch(nowMs);
   }
 
-  /** Where retransmissions of the initiation go from now on. */
-  setHandshakeRoute(route: Route): void {
-    this.handshakeRoute = route;
-  }
-
-  /** The initiation goes again at once: its cookie has come. */
-  retryHandshake(): void {
-    this.handshakeDue = this.handshakeRoute !== undefined;
-    this.touch();
+  /** The initiation goes there too, from its next transmission on. */
+  addHandshakeRoute(route: Route): void {
+    this.handshake?.addRoute(route);
   }
 
   get initiation(): HandshakeInitiator | undefined {
@@ -433,11 +423,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
       this.vanish(closeCode.idle, "nothing was heard from the peer for too long");
       return;
     }
-    if (this.handshake !== undefined && nowMs >= this.handshake.deadlineMs)
-      this.handshakeDue = this.handshakeRoute !== undefined;
-    if (this.handshake !== undefined && this.handshakeRoute === undefined && nowMs >= this.handshake.deadlineMs) {
-      this.handshake.postpone();
-    }
+    this.handshake?.handleTimeout(nowMs);
     for (const path of this.paths.all) this.onPathTimeout(nowMs, path);
     this.paths.review(nowMs);
     this.touch();
@@ -466,17 +452,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
 
   /** Fills `out` with the next batch. @returns false when nothing may go now. */
   pollTransmit(nowMs: number, out: Transmit): boolean {
-    if (this.handshakeDue && this.handshake !== undefined && this.handshakeRoute !== undefined) {
-      this.handshakeDue = false;
-      const packet = this.handshake.send(nowMs);
-      out.begin(this.handshakeRoute);
-      const prefix = this.handshakeRoute.prefix;
-      out.buffer.set(prefix, 0);
-      out.buffer.set(packet, prefix.length);
-      out.lengthBytes = prefix.length + packet.length;
-      out.segmentBytes = out.lengthBytes;
-      return true;
-    }
+    if (this.handshake?.pollTransmit(out)) return true;
     if (this.keys === undefined) return false;
     if (this.state === "closing") return this.transmitClose(nowMs, this.keys, out);
     return this.state === "connected" && this.sender.pollTransmit(nowMs, this.keys, out);

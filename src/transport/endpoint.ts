@@ -40,8 +40,8 @@ export interface ConnectOptions {
   readonly remoteIdentity: Uint8Array;
   readonly psk: Uint8Array;
   readonly secretTag: Uint8Array;
-  /** Where the initiation goes; without one it is fetched by `handshakePacket`. */
-  readonly route?: Route;
+  /** Where the initiation goes; it can also be fetched by `handshakePacket` for somebody else to carry. */
+  readonly routes?: readonly Route[];
   /** Should the very instance answer that a stalled connection of ours leads to, that one is taken up again instead, once. */
   readonly resume?: boolean;
 }
@@ -116,17 +116,19 @@ export class Endpoint {
       parameters: this.parameters,
     };
     if (options.resume === true) this.resuming.add(connection);
-    connection.beginHandshake(
-      new HandshakeInitiator(
-        this.identity,
-        remoteDhPublicKey,
-        options.psk,
-        connection.localSession,
-        payload,
-        this.random,
-      ),
-      options.route,
+    const handshake = new HandshakeInitiator(
+      this.identity,
+      remoteDhPublicKey,
+      options.psk,
+      connection.localSession,
+      payload,
+      this.random,
     );
+    if (options.routes !== undefined) {
+      for (const route of options.routes) handshake.addRoute(route);
+      handshake.start(nowMs);
+    }
+    connection.beginHandshake(handshake);
     return connection;
   }
 
@@ -166,7 +168,7 @@ export class Endpoint {
         break;
       case packetKind.cookieReply: {
         const connection = this.connections.get(readSession(bytes, start));
-        if (connection?.initiation?.readCookie(bytes.subarray(start, end))) connection.retryHandshake();
+        if (connection?.initiation?.readCookie(bytes.subarray(start, end))) connection.touch();
         break;
       }
     }
@@ -287,12 +289,7 @@ export class Endpoint {
   pollTransmit(nowMs: number, out: Transmit): boolean {
     const ready = this.outgoing.shift();
     if (ready !== undefined) {
-      const prefix = ready.route.prefix;
-      out.begin(ready.route);
-      out.buffer.set(prefix, 0);
-      out.buffer.set(ready.packet, prefix.length);
-      out.lengthBytes = prefix.length + ready.packet.length;
-      out.segmentBytes = out.lengthBytes;
+      out.prefixed(ready.route, ready.packet);
       return true;
     }
     for (const connection of this.touched) {

@@ -3,6 +3,8 @@
 
 import { HANDSHAKE_RETRY_MAX_MS, HANDSHAKE_RETRY_MS } from "../base/limits.ts";
 import { type Random, randomFraction } from "../base/random.ts";
+import type { Route } from "../base/route.ts";
+import type { Transmit } from "../base/transmit.ts";
 import { mac1KeyOf, mac1Of, openCookie, writeMac1, writeMac2 } from "../crypto/handshake-mac.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { NoiseInitiator, type SessionKeys } from "../crypto/noise.ts";
@@ -30,7 +32,10 @@ export class HandshakeInitiator {
   private readonly packet: Uint8Array;
   private tries = 0;
   private retryAtMs = Number.POSITIVE_INFINITY;
-  /** When the initiation went out last, and how often: a response to the first is an RTT sample. */
+  private readonly routes: Route[] = [];
+  /** Routes that the present transmission has not gone to yet. */
+  private due: Route[] = [];
+  /** When the initiation went out last: a response to the first transmission is an RTT sample. */
   lastSentAtMs = 0;
 
   constructor(
@@ -57,18 +62,36 @@ export class HandshakeInitiator {
     return this.retryAtMs;
   }
 
-  /** @returns the initiation, to be sent now; the next retransmission is armed. */
-  send(nowMs: number): Uint8Array {
+  /** The initiation goes there too, from its next transmission on. */
+  addRoute(route: Route): void {
+    if (!this.routes.includes(route)) this.routes.push(route);
+  }
+
+  /** Transmits to every route, and arms the next retransmission. */
+  start(nowMs: number): void {
     const backoffMs = Math.min(HANDSHAKE_RETRY_MS * 2 ** Math.min(this.tries, 10), HANDSHAKE_RETRY_MAX_MS);
     this.tries++;
     this.lastSentAtMs = nowMs;
     this.retryAtMs = nowMs + backoffMs * (0.9 + 0.2 * randomFraction(this.random));
-    return this.packet;
+    this.due = [...this.routes];
   }
 
-  /** There is no route to send it to yet: somebody fetches it later. */
-  postpone(): void {
-    this.retryAtMs = Number.POSITIVE_INFINITY;
+  /** @returns the initiation for somebody else to carry; the routes, should there be any, get it as well. */
+  fetch(nowMs: number): Uint8Array {
+    if (this.lastSentAtMs !== nowMs || this.tries === 0) this.start(nowMs);
+    return this.packet.slice();
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs >= this.retryAtMs) this.start(nowMs);
+  }
+
+  /** Fills `out` with the initiation for the next route that it has to go to. */
+  pollTransmit(out: Transmit): boolean {
+    const route = this.due.pop();
+    if (route === undefined) return false;
+    out.prefixed(route, this.packet);
+    return true;
   }
 
   /** @param packet a whole response. @returns undefined where it is not the authentic answer. */
@@ -84,6 +107,7 @@ export class HandshakeInitiator {
     const cookie = openCookie(this.remoteDhPublicKey, mac1, cookieReplyNonce(packet), cookieReplyBox(packet));
     if (cookie === undefined) return false;
     writeMac2(cookie, this.packet, 0, this.packet.length);
+    this.due = [...this.routes];
     return true;
   }
 }

@@ -75,6 +75,8 @@ export class Agent implements Machine {
   private readonly mapped: MappedAddressQuery;
   private readonly channels: ChannelRequests;
   private isShutDown = false;
+  private lastFrom: SocketAddress | undefined;
+  private lastRoute: Route | undefined;
 
   constructor(config: AgentConfig) {
     this.identity = config.identity;
@@ -134,6 +136,7 @@ export class Agent implements Machine {
   dial(nowMs: number, options: DialOptions): Dial {
     const dial = new Dial(nowMs, options, {
       random: this.random,
+      routes: this.routes,
       emit: (event) => this.events.push(event),
       connect: (at: number, to: ConnectOptions) => this.endpoint.connect(at, to),
       introduce: (at, peer, selector, packet) => this.rendezvous.open(at, peer, selector, packet),
@@ -165,7 +168,7 @@ export class Agent implements Machine {
   // ---- Machine
 
   handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
-    const direct = this.routes.direct(from, carrier);
+    const direct = this.routeFrom(from, carrier);
     const end = bytes.length;
     for (let at = 0; at < end; ) {
       const length = packetLength(bytes, at, end);
@@ -186,6 +189,15 @@ export class Agent implements Machine {
       at += length;
     }
     this.handleEndpointEvents(nowMs);
+  }
+
+  /** Sockets hand out one object for one sender, so most datagrams find their route by a comparison. */
+  private routeFrom(from: SocketAddress, carrier: Carrier): Route {
+    if (from !== this.lastFrom || carrier !== this.lastRoute?.carrier) {
+      this.lastFrom = from;
+      this.lastRoute = this.routes.direct(from, carrier);
+    }
+    return this.lastRoute;
   }
 
   private onStun(from: SocketAddress, carrier: Carrier, packet: Uint8Array): void {

@@ -1,9 +1,10 @@
 // The wish to be connected to a peer's service, for ever: asks the rendezvous for an introduction, sends the handshake along,
 // and begins again with patience whenever that fails or the connection ends.
 
+import type { SocketAddress } from "../base/address.ts";
 import { DIAL_ANSWER_MS, DIAL_RETRY_MAX_MS, DIAL_RETRY_MS } from "../base/limits.ts";
 import { type Random, randomFraction } from "../base/random.ts";
-import type { Route } from "../base/route.ts";
+import type { Route, RouteTable } from "../base/route.ts";
 import { pskOf, secretTagOf, selectorOf, selectorOfService, streamProofOf } from "../crypto/secret.ts";
 import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
@@ -19,11 +20,14 @@ export interface DialOptions {
   readonly secret?: Uint8Array;
   /** Asked for by name where there is no secret; "" is the default one. */
   readonly service: string;
+  /** Where the peer can be reached without an introduction: tried along with the rendezvous, or without one. */
+  readonly addresses?: readonly SocketAddress[];
 }
 
 /** What a dial needs of its agent. */
 export interface DialContext {
   readonly random: Random;
+  readonly routes: RouteTable;
   emit(event: AgentEvent): void;
   connect(nowMs: number, options: ConnectOptions): Connection | undefined;
   /** Asks the rendezvous to introduce us. @returns the request's number, or undefined while there is no rendezvous. */
@@ -45,6 +49,7 @@ export class Dial {
   private readonly secretTag: Uint8Array;
   private readonly psk: Uint8Array;
   private readonly context: DialContext;
+  private readonly addresses: readonly SocketAddress[];
   /** The connection that serves this dial. */
   connected: Peer | undefined;
   private attempt: Connection | undefined;
@@ -61,6 +66,7 @@ export class Dial {
     this.psk = options.secret ? pskOf(options.secret) : NO_PSK;
     this.selector = options.secret ? selectorOf(options.secret) : selectorOfService(options.peer, options.service);
     this.context = context;
+    this.addresses = options.addresses ?? [];
     this.atMs = nowMs;
   }
 
@@ -90,17 +96,17 @@ export class Dial {
       psk: this.psk,
       secretTag: this.secretTag,
       resume: true,
+      routes: this.addresses.map((address) => this.context.routes.direct(address)),
     });
     const packet = connection?.handshakePacket(nowMs);
     if (connection === undefined || packet === undefined) return;
-    const request = this.context.introduce(nowMs, this.peer, this.selector, packet);
-    if (request === undefined) {
+    this.request = this.context.introduce(nowMs, this.peer, this.selector, packet);
+    if (this.request === undefined && this.addresses.length === 0) {
       // onRendezvousConnected begins again.
       connection.vanish(0, "there is no rendezvous");
       return;
     }
     this.attempt = connection;
-    this.request = request;
     this.atMs = nowMs + DIAL_ANSWER_MS;
   }
 
@@ -129,6 +135,12 @@ export class Dial {
   /** There is a rendezvous, or another one: ask it now. */
   onRendezvousConnected(nowMs: number): void {
     if (this.connected !== undefined) return;
+    if (this.attempt !== undefined && this.addresses.length > 0) {
+      // The handshake is on its way already; the rendezvous carries it as well.
+      const packet = this.attempt.handshakePacket(nowMs);
+      if (packet !== undefined) this.request = this.context.introduce(nowMs, this.peer, this.selector, packet);
+      return;
+    }
     if (this.attempt !== undefined) this.giveUp(nowMs);
     this.failures = 0;
     this.atMs = nowMs;
@@ -142,7 +154,7 @@ export class Dial {
   /** @returns whether the answer was for this dial. */
   onOpened(request: number, route: Route): boolean {
     if (request !== this.request || this.attempt === undefined) return false;
-    this.attempt.setHandshakeRoute(route);
+    this.attempt.addHandshakeRoute(route);
     return true;
   }
 
@@ -151,7 +163,9 @@ export class Dial {
     if (request !== this.request) return false;
     if (reason === "too-many-channels") this.wait(reason);
     else if (reason === "peer-absent" || reason === "selector-absent") this.wait("peer-absent");
-    this.giveUp(nowMs);
+    this.request = undefined;
+    // Without the rendezvous, the known addresses still may answer.
+    if (this.addresses.length === 0) this.giveUp(nowMs);
     return true;
   }
 

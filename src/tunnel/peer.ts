@@ -33,6 +33,8 @@ export class Peer {
     this.context = context;
     this.pathToTell = connection.activePath !== undefined;
     this.search = new DirectSearch(nowMs, connection, context);
+    // A connection that was made without an introduction has no relay to fall back on yet.
+    if (this.isInitiator && !connection.paths.all.some((path) => path.via === "relay")) this.channelAtMs = nowMs;
   }
 
   get identity(): Uint8Array {

@@ -90,12 +90,16 @@ export class RendezvousClient {
 
   /** Begins to hold a session with this rendezvous. One with another is kept until then. */
   start(nowMs: number, target: RendezvousTarget): void {
-    if (this.holds(target)) return;
     this.addresses = [target.address, ...(target.alternatives ?? [])];
     this.addressIndex = 0;
-    this.trustedKey = target.publicKey;
     this.schedule.reset();
-    this.beginAttempt(nowMs);
+    if (this.holds(target)) {
+      this.trustedKey = this.session?.remoteIdentity;
+      this.dropAttempt(nowMs);
+    } else {
+      this.trustedKey = target.publicKey;
+      this.beginAttempt(nowMs);
+    }
   }
 
   /** Ends the session for good. */

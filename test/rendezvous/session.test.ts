@@ -6,45 +6,10 @@ import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
 import { AGENT_IDLE_TIMEOUT_MS } from "../../src/base/limits.ts";
 import { createIdentity } from "../../src/crypto/identity.ts";
 import { readSession } from "../../src/wire/datagram.ts";
-import { forSeeds, type Scenario } from "../sim/for-seeds.ts";
-import { type TwoNats, type TwoNatsOptions, twoNats } from "../sim/topology.ts";
-import type { World } from "../sim/world.ts";
+import { forSeeds } from "../sim/for-seeds.ts";
+import { twoNats } from "../sim/topology.ts";
+import { deploy, echo, introduce, selector } from "./laptop-and-device.ts";
 import { SmallAgent, SmallRendezvous } from "./small-agent.ts";
-
-const selector = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
-
-interface Setup extends TwoNats {
-  readonly world: World;
-  readonly rendezvous: SmallRendezvous;
-  readonly laptop: SmallAgent;
-  readonly device: SmallAgent;
-}
-
-/** Agents behind home routers; the device can be asked for. */
-function deploy(scenario: Scenario, options: Partial<TwoNatsOptions> = {}): Setup {
-  const world = scenario.world();
-  const places = twoNats(world, { a: "portRestricted", b: "portRestricted", ...options });
-  const rendezvous = new SmallRendezvous(places.r, world.random.fork("rendezvous"));
-  const laptop = new SmallAgent(world.random.fork("laptop")).runOn(places.a, rendezvous.target);
-  const device = new SmallAgent(world.random.fork("device")).runOn(places.b, rendezvous.target, [selector]);
-  return { ...places, world, rendezvous, laptop, device };
-}
-
-/** The two are connected over the relay. */
-function introduce(setup: Setup): ReturnType<SmallAgent["dial"]> {
-  const { world, laptop, device } = setup;
-  world.runUntil(() => laptop.count("registered") > 0 && device.count("registered") > 0, 5_000);
-  const connection = laptop.dial(device.identity.publicKey, selector);
-  world.runUntil(() => laptop.peers.has(connection) && device.peers.size === 1, 5_000);
-  return connection;
-}
-
-/** A kilobyte goes there and back. @returns how long that took. */
-function echo(setup: Setup, connection: ReturnType<SmallAgent["dial"]>, limitMs = 5_000): number {
-  const wanted = setup.laptop.echoedBytes + 1000;
-  setup.laptop.say(connection, 1000);
-  return setup.world.runUntil(() => setup.laptop.echoedBytes === wanted, limitMs);
-}
 
 const sameAddress = (a: SocketAddress | undefined, b: SocketAddress | undefined): boolean =>
   a !== undefined && a.host === b?.host && a.port === b.port;
@@ -118,85 +83,30 @@ describe("a session begins", () => {
     first.do((nowMs) => first.client.stop(nowMs));
     world.runUntil(() => second.count("registered") > 0, 20_000);
   });
-});
-
-describe("an introduction", () => {
-  forSeeds(2, "a handshake takes two round trips over the relay, and streams work at once", (scenario) => {
-    const setup = deploy(scenario);
-    const { world, laptop, device } = setup;
-    world.runUntil(() => laptop.count("registered") > 0 && device.count("registered") > 0, 1_000);
-    const connection = laptop.dial(device.identity.publicKey, selector);
-    // From A over R to B takes 20 ms, and back.
-    const tookMs = world.runUntil(() => laptop.peers.has(connection), 1_000);
-    assert.ok(tookMs <= 45, `${tookMs} ms`);
-    assert.ok(echo(setup, connection) <= 100);
-    assert.ok(setup.rendezvous.server.statistics.forwardedPackets > 0);
-  });
 
   forSeeds(
     1,
-    "of two instances with one selector the latest is meant, and when it goes the other one again",
+    "an agent that is sent to another rendezvous leaves the first one when the second has taken it",
     (scenario) => {
       const setup = deploy(scenario);
-      const { world, laptop, device, siteB, rendezvous } = setup;
-      world.runUntil(() => laptop.count("registered") > 0 && device.count("registered") > 0, 1_000);
-      const second = new SmallAgent(world.random.fork("second"), device.identity);
-      second.runOn(siteB.addHost("B2", { port: 4003 }), rendezvous.target, [selector]);
-      world.runUntil(() => second.count("registered") > 0, 1_000);
-      laptop.dial(device.identity.publicKey, selector);
-      world.runUntil(() => second.peers.size === 1, 1_000);
-      assert.equal(device.peers.size, 0);
-      second.do((nowMs) => second.client.stop(nowMs));
-      world.runFor(1_000);
-      laptop.dial(device.identity.publicKey, selector);
-      world.runUntil(() => device.peers.size === 1, 1_000);
+      introduce(setup);
+      const { world, laptop, rendezvous } = setup;
+      const elsewhere = world.addHost("R2", { ip: "192.0.2.2", port: 4700, link: { delayMs: 500 } });
+      const second = new SmallRendezvous(elsewhere, world.random.fork("second"));
+      laptop.do((nowMs) => laptop.client.start(nowMs, second.target));
+      world.runFor(500);
+      assert.ok(laptop.client.isConnected);
+      assert.equal(laptop.count("connected"), 1);
+      world.runUntil(() => laptop.count("connected") === 2, 2_000);
+      assert.equal(laptop.last("channel-closed")?.reason, "rendezvous-lost");
+      world.runUntil(() => rendezvous.server.statistics.agents === 1 && second.server.statistics.agents === 1, 2_000);
+      assert.equal(laptop.count("lost"), 0);
+      // Asked for what it has, it does nothing.
+      laptop.do((nowMs) => laptop.client.start(nowMs, second.target));
+      world.runFor(2_000);
+      assert.equal(laptop.count("connected"), 2);
     },
   );
-
-  forSeeds(1, "who misses a peer is told when it comes", (scenario) => {
-    const world = scenario.world();
-    const { a, b, r } = twoNats(world, { a: "portRestricted", b: "portRestricted" });
-    const rendezvous = new SmallRendezvous(r, world.random.fork("rendezvous"));
-    const laptop = new SmallAgent(world.random.fork("laptop")).runOn(a, rendezvous.target);
-    const device = new SmallAgent(world.random.fork("device"));
-    laptop.dial(device.identity.publicKey, selector);
-    assert.equal(laptop.last("open-failed")?.reason, "not-connected");
-    world.runUntil(() => laptop.count("registered") > 0, 1_000);
-    laptop.dial(device.identity.publicKey, selector);
-    world.runFor(1_000);
-    assert.equal(laptop.last("open-failed")?.reason, "peer-absent");
-    device.runOn(b, rendezvous.target, [selector]);
-    world.runUntil(() => laptop.count("present") === 1, 1_000);
-    assert.deepEqual(laptop.last("present")?.peer, device.identity.publicKey);
-    const connection = laptop.dial(device.identity.publicKey, selector);
-    world.runUntil(() => laptop.peers.has(connection), 1_000);
-  });
-
-  forSeeds(1, "a registration that changes often is sent once a second, with all that changed", (scenario) => {
-    const setup = deploy(scenario);
-    const { world, laptop, device } = setup;
-    world.runUntil(() => laptop.count("registered") > 0 && device.count("registered") > 0, 1_000);
-    const others = Array.from({ length: 50 }, (_, i) => Uint8Array.of(i, 0, 0, 0, 0, 0, 0, 1));
-    for (let i = 1; i <= others.length; i++) {
-      device.do((nowMs) => device.client.register(nowMs, others.slice(0, i)));
-    }
-    world.runFor(3_000);
-    assert.ok(device.count("registered") <= 3);
-    laptop.dial(device.identity.publicKey, others[49]!);
-    world.runUntil(() => device.peers.size === 1, 1_000);
-  });
-
-  forSeeds(1, "giving a channel back ends it on the other side", (scenario) => {
-    const setup = deploy(scenario);
-    introduce(setup);
-    const { world, laptop, device, rendezvous } = setup;
-    const route = laptop.last("opened")!.route;
-    laptop.do((nowMs) => laptop.client.closeChannel(nowMs, route));
-    world.runUntil(() => device.count("channel-closed") === 1, 1_000);
-    assert.equal(device.last("channel-closed")?.reason, "closed-by-peer");
-    assert.equal(device.last("channel-closed")?.route, device.last("incoming")?.route);
-    assert.equal(rendezvous.server.statistics.relayPairs, 0);
-  });
 });
 
 describe("a session survives", () => {

@@ -101,6 +101,8 @@ export const STUN_UNKNOWN_ATTRIBUTES_MAX = 16;
 export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Senders whose address is remembered in parsed form; the memory starts afresh beyond it. */
 export const SOCKET_SENDERS_MAX = 4096;
+/** Read from a socket beside what Node reads itself, in one turn of the event loop: some 2 ms of work at the rate that we decrypt. */
+export const SOCKET_READ_BYTES = 512 * 1024;
 /** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */
 export const DRIVER_BATCH_BYTES = 256 * 1024;
 /** The longest a timer is set for: setTimeout takes 2^31 − 1 at most, and an hour costs nothing. */
@@ -205,6 +207,10 @@ export const PATHS_MAX = 16;
 export const PATH_ID_MAX = 0xffff;
 /** Between paths of one tier a switch must gain this much round-trip time (iroh's hysteresis). */
 export const SWITCH_GAIN_MS = 5;
+/** A route over which the peer is heard and that has not been proved is challenged again after this long. */
+export const PROBE_RETRY_MS = 250;
+/** A path that follows its peer to another address stays there for this long; a peer heard from two places gets two paths. */
+export const PATH_MOVE_PAUSE_MS = 10_000;
 /** Challenges that a connection sends on its own to routes from which the peer was heard, within PROBE_LIFE_MS. */
 export const PROBES_AUTOMATIC_MAX = 64;
 /** A handshake initiation is sent again after this long, doubling … */
@@ -217,7 +223,14 @@ export const HALF_OPEN_MAX = 256;
 export const HALF_OPEN_LIFE_MS = 10_000;
 /** Initiations answered a second before a cookie is asked for (WireGuard answers 20 a second and address). */
 export const INITIATIONS_PER_SECOND_MAX = 100;
-/** A closing connection answers with its CLOSE for this many probe timeouts (RFC 9000 §10.2). */
+/** Initiations of one address that are looked into while there is load, a second and at once (WireGuard's figures). */
+export const INITIATIONS_PER_SOURCE_PER_SECOND = 20;
+export const INITIATIONS_PER_SOURCE_BURST = 5;
+/** Addresses are hashed to this many rate limits, which exist only under load: 16 KiB. */
+export const INITIATION_SOURCES = 1_024;
+/** Routes to which a response is remembered to have gone: the relay, and what the initiator knows of the responder's addresses. */
+export const RESPONSE_ROUTES_MAX = 4;
+/** A closing connection sends its CLOSE again, and answers with it, for this many probe timeouts (RFC 9000 §10.2). */
 export const CLOSING_PTO_COUNT = 3;
 /** An acknowledgement-only sender asks for an answer after this many packets, so that it can forget what it acknowledged. */
 export const ACK_ONLY_PACKETS_MAX = 64;

@@ -7,14 +7,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
-import {
-  CLOSING_PTO_COUNT,
-  DATAGRAM_QUEUE_MAX,
-  HALF_OPEN_LIFE_MS,
-  INITIAL_RTT_MS,
-  PROBE_LIFE_MS,
-  PROBES_AUTOMATIC_MAX,
-} from "../base/limits.ts";
+import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, RESPONSE_ROUTES_MAX } from "../base/limits.ts";
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
@@ -24,6 +17,7 @@ import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { ControlQueue } from "./control-queue.ts";
+import { Farewell } from "./farewell.ts";
 import type { HandshakeInitiator } from "./handshake-initiator.ts";
 import { LatestBody, pathAbandonedFrame } from "./latest-frame.ts";
 import { PacketKeys } from "./packet-keys.ts";
@@ -33,6 +27,7 @@ import type { PacketOwner, Path, PathSummary } from "./path.ts";
 import { PathProbes } from "./path-probes.ts";
 import { PathTable } from "./path-table.ts";
 import type { ReceiveSpace } from "./receive-space.ts";
+import { RouteProof } from "./route-proof.ts";
 import type { SentPacket, SentRange } from "./sent-packets.ts";
 import type { Stream } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
@@ -71,6 +66,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
   // Parts, for the sender and the receiver.
   readonly paths: PathTable;
   readonly probes: PathProbes;
+  readonly routeProof: RouteProof;
   readonly spaces = new Map<number, ReceiveSpace>();
   readonly streams: StreamTable;
   readonly control = new ControlQueue();
@@ -92,11 +88,9 @@ export class Connection implements PacketOwner, DeadlineEntry {
   private handshake: HandshakeInitiator | undefined;
   private idleTimeoutMs: number;
   private lastAuthenticatedMs: number;
-  private closeInfo: { code: CloseCode; reason: string } | undefined;
-  private closePacketsOwed = 0;
-  private closedAtMs = Number.POSITIVE_INFINITY;
-  private automaticProbesSinceMs = Number.NEGATIVE_INFINITY;
-  private automaticProbes = 0;
+  /** Responder: where the response was sent. What comes from there has proved its route. */
+  private readonly responseRoutes: Route[] = [];
+  private farewell: Farewell | undefined;
 
   constructor(nowMs: number, config: ConnectionConfig) {
     this.role = config.role;
@@ -107,7 +101,10 @@ export class Connection implements PacketOwner, DeadlineEntry {
     this.emit = config.emit;
     this.touch = config.touch;
     this.probes = new PathProbes(config.random);
-    this.paths = new PathTable(config.settings, this, this.emit, (id) => this.control.add(pathAbandonedFrame(id)));
+    this.paths = new PathTable(config.settings, this, this.emit, (id) =>
+      this.control.add(pathAbandonedFrame(id, () => this.paths.onAbandonedTold(id))),
+    );
+    this.routeProof = new RouteProof(this.paths, this.probes, this.spaces, this.emit);
     this.streams = new StreamTable(this, config.settings, this.control, this.emit);
     this.sender = new PacketSender(this);
     this.receiver = new PacketReceiver(this);
@@ -125,6 +122,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
 
   /** The initiation, for somebody else to carry. @returns undefined when the handshake is over. */
   handshakePacket(nowMs: number): Uint8Array | undefined {
+    this.touch();
     return this.handshake?.fetch(nowMs);
   }
 
@@ -153,18 +151,31 @@ export class Connection implements PacketOwner, DeadlineEntry {
     assert(handshake !== undefined, "connection: a response without a handshake");
     const rttMs = handshake.timesSent === 1 ? nowMs - handshake.lastSentAtMs : undefined;
     this.handshake = undefined;
-    this.confirm(nowMs, route, rttMs);
+    this.confirm(nowMs, route, rttMs, handshake.wentTo(route) ? undefined : handshake.firstRoute);
     // The responder waits for a packet under the keys before it believes in us.
     const path = this.paths.active;
     if (path !== undefined) path.pingWanted = true;
     this.touch();
   }
 
-  private confirm(nowMs: number, route: Route, rttMs: number | undefined): void {
+  /** Responder: the response went to this route. */
+  onResponseSent(route: Route): void {
+    if (this.responseRoutes.length < RESPONSE_ROUTES_MAX && !this.responseRoutes.includes(route)) {
+      this.responseRoutes.push(route);
+    }
+  }
+
+  /** @param proved where the handshake went instead, when what came over `route` is no answer to anything sent there. */
+  private confirm(nowMs: number, route: Route, rttMs: number | undefined, proved: Route | undefined): void {
     this.state = "connected";
     this.lastAuthenticatedMs = nowMs;
     this.emit({ type: "connected" });
-    this.paths.open(nowMs, route, rttMs);
+    if (proved === undefined) {
+      this.paths.open(nowMs, route, rttMs);
+    } else {
+      this.paths.open(nowMs, proved, undefined);
+      this.routeProof.challenge(nowMs, route);
+    }
   }
 
   // ---- the application's side
@@ -256,29 +267,26 @@ export class Connection implements PacketOwner, DeadlineEntry {
   /** Ends the connection: streams end as if reset, the peer is told. */
   close(nowMs: number, code: CloseCode, reason: string): void {
     if (this.state === "closing" || this.state === "closed") return;
-    const told = this.state === "connected" && this.keys !== undefined;
-    this.end(code, reason, false);
-    if (!told) {
-      this.state = "closed";
-    } else {
-      this.state = "closing";
-      this.closeInfo = { code, reason };
-      this.closePacketsOwed = 1;
-      this.closedAtMs = nowMs + CLOSING_PTO_COUNT * (this.paths.active?.ptoMs() ?? INITIAL_RTT_MS);
+    const isTold = this.state === "connected";
+    if (isTold) {
+      const ptoMs = this.paths.active?.ptoMs() ?? INITIAL_RTT_MS;
+      this.farewell = new Farewell(nowMs, code, reason, this.paths.all, ptoMs);
     }
-    this.touch();
-  }
-
-  private end(code: CloseCode, reason: string, byPeer: boolean): void {
-    this.streams.closeAll();
-    this.emit({ type: "closed", code, reason, byPeer });
+    this.end(isTold ? "closing" : "closed", code, reason, false);
   }
 
   /** Ends without a word to the peer. */
   vanish(code: CloseCode, reason: string): void {
     if (this.state === "closing" || this.state === "closed") return;
-    this.end(code, reason, false);
-    this.state = "closed";
+    this.end("closed", code, reason, false);
+  }
+
+  private end(state: "closing" | "closed", code: CloseCode, reason: string, byPeer: boolean): void {
+    // A knock that led to nothing was never told of.
+    const wasKnown = this.state === "connected" || this.role === "initiator";
+    this.state = state;
+    this.streams.closeAll();
+    if (wasKnown) this.emit({ type: "closed", code, reason, byPeer });
     this.touch();
   }
 
@@ -287,79 +295,43 @@ export class Connection implements PacketOwner, DeadlineEntry {
   /** @returns whether the data packet was authentic and new. @throws ProtocolError when the peer breaks a rule. */
   handlePacket(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.keys === undefined || this.state === "closed") return false;
-    if (this.state === "closing") {
-      // Whoever still talks to a closing connection has missed its CLOSE; one answer a packet at most, and few of them.
-      if (this.closePacketsOwed === 0) this.closePacketsOwed = 1;
-      this.touch();
-      return false;
-    }
-    const authentic = this.receiver.handlePacket(nowMs, this.keys, route, bytes, start, end);
-    if (this.wantsReview) {
-      this.wantsReview = false;
+    if (this.farewell !== undefined) return this.handleWhileClosing(nowMs, this.keys, this.farewell, bytes, start, end);
+    const isAuthentic = this.receiver.handlePacket(nowMs, this.keys, route, bytes, start, end);
+    if (this.wantsReview && this.state === "connected") {
       this.paths.review(nowMs);
       if (!this.paths.isStalled) this.wasResumed = false;
     }
+    this.wantsReview = false;
     this.touch();
-    return authentic;
+    return isAuthentic;
+  }
+
+  private handleWhileClosing(
+    nowMs: number,
+    keys: PacketKeys,
+    farewell: Farewell,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    const heard = this.receiver.handleWhileClosing(nowMs, keys, bytes, start, end);
+    if (heard === "nothing") return false;
+    if (heard === "close") this.state = "closed";
+    else farewell.onPacket();
+    this.touch();
+    return true;
   }
 
   /** A packet under our keys came: the peer lives, and at the responder it confirms the handshake. */
   onAuthenticated(nowMs: number, route: Route): void {
     this.lastAuthenticatedMs = nowMs;
-    if (this.state === "handshaking" && this.role === "responder") this.confirm(nowMs, route, undefined);
+    if (this.state === "handshaking" && this.role === "responder") {
+      this.confirm(nowMs, route, undefined, this.responseRoutes.includes(route) ? undefined : this.responseRoutes[0]);
+    }
   }
 
   onPeerClose(code: CloseCode, reason: string): void {
-    if (this.state === "closed") return;
-    this.end(code, reason, true);
-    this.state = "closed";
-  }
-
-  /** A challenge came: it is answered where it came from, and a route that is new to us is asked in turn. */
-  onChallenge(nowMs: number, route: Route, token: Uint8Array): void {
-    this.probes.respond(route, token);
-    const path = this.paths.byRoute(route);
-    if (path !== undefined && path.state === "working") return;
-    this.emit({ type: "challenged", route });
-    this.probeBack(nowMs, route);
-  }
-
-  private probeBack(nowMs: number, route: Route): void {
-    if (nowMs - this.automaticProbesSinceMs > PROBE_LIFE_MS) {
-      this.automaticProbesSinceMs = nowMs;
-      this.automaticProbes = 0;
-    }
-    if (this.automaticProbes >= PROBES_AUTOMATIC_MAX) return;
-    this.automaticProbes++;
-    this.probes.challenge(nowMs, route);
-  }
-
-  onProbeAnswered(nowMs: number, route: Route, rttMs: number): void {
-    // A space whose packets moved here takes our path to the old place along, unless we have one here already.
-    for (const space of this.spaces.values()) {
-      if (space.movedTo !== route) continue;
-      const before = this.paths.byRoute(space.route);
-      space.route = route;
-      space.movedTo = undefined;
-      if (before !== undefined && this.paths.byRoute(route) === undefined) {
-        this.paths.move(nowMs, before, route, rttMs);
-        return;
-      }
-    }
-    this.paths.open(nowMs, route, rttMs);
-  }
-
-  /** The newest packet of a space came from elsewhere than the one before: a NAT gave the peer another address, perhaps. */
-  onPeerMoved(nowMs: number, space: ReceiveSpace, route: Route): void {
-    const path = this.paths.byRoute(route);
-    if (path !== undefined && path.state !== "failed") {
-      space.route = route;
-      space.movedTo = undefined;
-      return;
-    }
-    if (space.movedTo === route && this.probes.isProbing(route)) return;
-    space.movedTo = route;
-    this.probeBack(nowMs, route);
+    if (this.state === "connected") this.end("closed", code, reason, true);
   }
 
   // ---- PacketOwner
@@ -387,14 +359,17 @@ export class Connection implements PacketOwner, DeadlineEntry {
   /** When handleTimeout wants to be called, in ms. */
   pollTimeout(): number {
     if (this.state === "closed") return Number.POSITIVE_INFINITY;
-    if (this.state === "closing") return this.closedAtMs;
+    if (this.farewell !== undefined) return this.farewell.deadlineMs;
     let at = this.idleAtMs;
     if (this.handshake !== undefined) at = Math.min(at, this.handshake.deadlineMs);
     for (const path of this.paths.all) {
       if (path.state === "failed") continue;
       at = Math.min(at, path.recoveryAtMs, path.pacingAtMs, this.keepaliveAtMs(path));
     }
-    for (const space of this.spaces.values()) at = Math.min(at, space.ackDueAtMs);
+    // Without any path there is nowhere to acknowledge to.
+    if (this.paths.active !== undefined) {
+      for (const space of this.spaces.values()) at = Math.min(at, space.ackDueAtMs);
+    }
     return at;
   }
 
@@ -415,8 +390,9 @@ export class Connection implements PacketOwner, DeadlineEntry {
 
   handleTimeout(nowMs: number): void {
     if (this.state === "closed") return;
-    if (this.state === "closing") {
-      if (nowMs >= this.closedAtMs) this.state = "closed";
+    if (this.farewell !== undefined) {
+      if (this.farewell.handleTimeout(nowMs)) this.state = "closed";
+      this.touch();
       return;
     }
     if (nowMs >= this.idleAtMs) {
@@ -438,7 +414,8 @@ export class Connection implements PacketOwner, DeadlineEntry {
       this.paths.requeue(path);
       return;
     }
-    // The probes carry what has waited longest, as new packets; the old ones stay in flight (RFC 9002 §6.2.4).
+    // The probes carry what has waited longest, as new packets; the old ones stay in flight (RFC 9002 §6.2.4). With the path in
+    // doubt, another one that works carries these data, and the probe on this one whatever comes next.
     let count = path.probesOwed;
     path.forEachInFlight((packet) => {
       if (!packet.requeued && (packet.rangeCount > 0 || packet.control.length > 0)) {
@@ -448,21 +425,22 @@ export class Connection implements PacketOwner, DeadlineEntry {
       }
       return count > 0;
     });
+    const other = this.paths.alternative(path);
+    if (other !== undefined) other.copiesOwed = path.probesOwed;
   }
 
   /** Fills `out` with the next batch. @returns false when nothing may go now. */
   pollTransmit(nowMs: number, out: Transmit): boolean {
     if (this.handshake?.pollTransmit(out)) return true;
     if (this.keys === undefined) return false;
-    if (this.state === "closing") return this.transmitClose(nowMs, this.keys, out);
+    if (this.farewell !== undefined) return this.transmitClose(nowMs, this.keys, this.farewell, out);
     return this.state === "connected" && this.sender.pollTransmit(nowMs, this.keys, out);
   }
 
-  private transmitClose(nowMs: number, keys: PacketKeys, out: Transmit): boolean {
-    const path = this.paths.active;
-    if (this.closePacketsOwed === 0 || path === undefined || this.closeInfo === undefined) return false;
-    this.closePacketsOwed--;
-    this.sender.buildClose(nowMs, keys, path, this.closeInfo.code, this.closeInfo.reason, out);
+  private transmitClose(nowMs: number, keys: PacketKeys, farewell: Farewell, out: Transmit): boolean {
+    const path = this.state === "closing" ? farewell.takeNext() : undefined;
+    if (path === undefined) return false;
+    this.sender.buildClose(nowMs, keys, path, farewell.code, farewell.reason, out);
     return true;
   }
 }

@@ -10,7 +10,7 @@ import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import { dhPublicKeyOf, type Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
-import { packetKind, readSession } from "../wire/datagram.ts";
+import { DATA_BYTES_MIN, packetKind, packetLength, readSession } from "../wire/datagram.ts";
 import { responseReceiverSession } from "../wire/handshake-packet.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
 import { Connection, type ConnectionConfig } from "./connection.ts";
@@ -65,6 +65,8 @@ export class Endpoint {
   private readonly settings: TransportSettings;
   private readonly responder: HandshakeResponder;
   private readonly connections = new Map<number, Connection>();
+  /** Connections whose handshake is confirmed, by direction and peer. */
+  private readonly confirmed = new Map<string, readonly Connection[]>();
   private readonly deadlines = new DeadlineHeap<Connection>();
   private readonly touched = new Set<Connection>();
   private readonly outgoing: Outgoing[] = [];
@@ -160,21 +162,30 @@ export class Endpoint {
       case packetKind.data:
         this.onData(nowMs, route, bytes, start, end);
         break;
+      default:
+        // Packets of the handshake come in other wrappings as well, and from whoever wrote what is inside.
+        if (packetLength(bytes, start, end) === end - start) this.onHandshake(nowMs, route, bytes.subarray(start, end));
+    }
+  }
+
+  private onHandshake(nowMs: number, route: Route, packet: Uint8Array): void {
+    switch (packet[0]) {
       case packetKind.initiation:
-        this.onInitiation(nowMs, route, bytes.subarray(start, end));
+        this.onInitiation(nowMs, route, packet);
         break;
       case packetKind.response:
-        this.onResponse(nowMs, route, bytes.subarray(start, end));
+        this.onResponse(nowMs, route, packet);
         break;
       case packetKind.cookieReply: {
-        const connection = this.connections.get(readSession(bytes, start));
-        if (connection?.initiation?.readCookie(bytes.subarray(start, end))) connection.touch();
+        const connection = this.connections.get(readSession(packet, 0));
+        if (connection?.initiation?.readCookie(nowMs, packet)) connection.touch();
         break;
       }
     }
   }
 
   private onData(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): void {
+    if (end - start < DATA_BYTES_MIN) return;
     const connection = this.connections.get(readSession(bytes, start));
     if (connection === undefined) {
       this.dropped.unknownSession++;
@@ -191,19 +202,20 @@ export class Endpoint {
       });
       connection.close(nowMs, error.code, error.message);
     }
-    if (wasHandshaking && connection.state === "connected") this.replaceOlder(nowMs, connection);
+    if (wasHandshaking && connection.state === "connected") this.onConfirmed(nowMs, connection);
   }
 
   private onInitiation(nowMs: number, route: Route, packet: Uint8Array): void {
     if (!this.responder.isForUs(packet)) return;
     const earlier = this.responder.earlierResponse(nowMs, packet);
     if (earlier !== undefined) {
-      this.outgoing.push({ route, packet: earlier });
+      earlier.connection.onResponseSent(route);
+      this.outgoing.push({ route, packet: earlier.response });
       return;
     }
     const cookieReply = this.responder.askForCookie(nowMs, route, packet);
     if (cookieReply !== undefined) {
-      this.outgoing.push({ route, packet: cookieReply });
+      if (cookieReply !== "silence") this.outgoing.push({ route, packet: cookieReply });
       return;
     }
     const admitted = this.responder.read(route, packet);
@@ -219,6 +231,7 @@ export class Endpoint {
       this.parameters,
     );
     connection.onKeys(keys, admitted.remoteSession, admitted.payload.instance, admitted.payload.parameters);
+    connection.onResponseSent(route);
     this.outgoing.push({ route, packet: response });
     this.touched.add(connection);
     for (const evicted of this.responder.remember(nowMs, packet, response, connection)) {
@@ -238,7 +251,7 @@ export class Endpoint {
       return;
     connection.onKeys(result.keys, readSession(packet, 0), result.payload.instance, result.payload.parameters);
     connection.onResponse(nowMs, route);
-    this.replaceOlder(nowMs, connection);
+    this.onConfirmed(nowMs, connection);
   }
 
   /**
@@ -246,10 +259,8 @@ export class Endpoint {
    * more than a new one. It is asked over the route of the answer; should that bring nothing, the next handshake replaces it.
    */
   private resumeInstead(nowMs: number, fresh: Connection, instance: Uint8Array, route: Route): boolean {
-    for (const other of this.connections.values()) {
-      if (other === fresh || other.state !== "connected" || other.role !== "initiator" || !other.isStalled) continue;
-      if (!equal(other.remoteIdentity, fresh.remoteIdentity) || !equal(other.remoteInstance, instance)) continue;
-      if (other.wasResumed) continue;
+    for (const other of this.confirmed.get(pairKey("initiator", fresh.remoteIdentity, instance)) ?? []) {
+      if (other.state !== "connected" || !other.isStalled || other.wasResumed) continue;
       other.wasResumed = true;
       other.probe(nowMs, route);
       fresh.vanish(closeCode.replaced, "the older connection to the same instance is taken up again");
@@ -259,11 +270,12 @@ export class Endpoint {
   }
 
   /** A confirmed connection takes over from older ones of the same direction between the same two instances. */
-  private replaceOlder(nowMs: number, confirmed: Connection): void {
-    for (const other of this.connections.values()) {
-      if (other === confirmed || other.state !== "connected" || other.role !== confirmed.role) continue;
-      if (!equal(other.remoteIdentity, confirmed.remoteIdentity)) continue;
-      if (!equal(other.remoteInstance, confirmed.remoteInstance)) continue;
+  private onConfirmed(nowMs: number, connection: Connection): void {
+    const key = pairKey(connection.role, connection.remoteIdentity, connection.remoteInstance);
+    const older = this.confirmed.get(key);
+    this.confirmed.set(key, [...(older ?? []), connection]);
+    for (const other of older ?? []) {
+      if (other.state !== "connected") continue;
       other.close(nowMs, closeCode.replaced, "a newer connection between the same two took over");
     }
   }
@@ -313,6 +325,8 @@ export class Endpoint {
       this.forget(connection);
       return;
     }
+    // One that had to make room while it still stood in line.
+    if (this.connections.get(connection.localSession) !== connection) return;
     // A deadline that has passed and brought nothing to send must not wake us again and again.
     const deadlineMs = connection.pollTimeout();
     this.deadlines.set(connection, deadlineMs > nowMs ? deadlineMs : nowMs + GRANULARITY_MS);
@@ -322,6 +336,11 @@ export class Endpoint {
     this.connections.delete(connection.localSession);
     this.resuming.delete(connection);
     this.deadlines.delete(connection);
+    const key = pairKey(connection.role, connection.remoteIdentity, connection.remoteInstance);
+    const left = this.confirmed.get(key)?.filter((other) => other !== connection);
+    if (left === undefined) return;
+    if (left.length === 0) this.confirmed.delete(key);
+    else this.confirmed.set(key, left);
   }
 
   /** The next thing that a connection has to say. */
@@ -339,6 +358,7 @@ export class Endpoint {
   }
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+/** One key for all connections of one direction between the same two instances. */
+function pairKey(role: Connection["role"], identity: Uint8Array, instance: Uint8Array): string {
+  return `${role} ${String.fromCharCode(...identity, ...instance)}`;
 }

@@ -32,6 +32,8 @@ export class HandshakeInitiator {
   private readonly packet: Uint8Array;
   private tries = 0;
   private retryAtMs = Number.POSITIVE_INFINITY;
+  private cookieAtMs = Number.NEGATIVE_INFINITY;
+  private isCarried = false;
   private readonly routes: Route[] = [];
   /** Routes that the present transmission has not gone to yet. */
   private due: Route[] = [];
@@ -67,6 +69,15 @@ export class HandshakeInitiator {
     if (!this.routes.includes(route)) this.routes.push(route);
   }
 
+  /** Whether a response over this route answers something that went there; what somebody else carried comes back by a relay. */
+  wentTo(route: Route): boolean {
+    return this.routes.includes(route) || (this.isCarried && route.via === "relay") || this.routes.length === 0;
+  }
+
+  get firstRoute(): Route | undefined {
+    return this.routes[0];
+  }
+
   /** Transmits to every route, and arms the next retransmission. */
   start(nowMs: number): void {
     const backoffMs = Math.min(HANDSHAKE_RETRY_MS * 2 ** Math.min(this.tries, 10), HANDSHAKE_RETRY_MAX_MS);
@@ -79,6 +90,7 @@ export class HandshakeInitiator {
   /** @returns the initiation for somebody else to carry; the routes, should there be any, get it as well. */
   fetch(nowMs: number): Uint8Array {
     if (this.lastSentAtMs !== nowMs || this.tries === 0) this.start(nowMs);
+    this.isCarried = true;
     return this.packet.slice();
   }
 
@@ -101,12 +113,18 @@ export class HandshakeInitiator {
     return payload && { keys: this.noise.sessionKeys(), payload };
   }
 
-  /** @param packet a whole cookie reply. @returns whether it was authentic: the initiation then goes again at once. */
-  readCookie(packet: Uint8Array): boolean {
+  /**
+   * @param packet a whole cookie reply.
+   * @returns whether the initiation goes again at once: the cookie is authentic, and the first for a while. Whoever is sent
+   * one cookie after another waits for its next retransmission with the latest.
+   */
+  readCookie(nowMs: number, packet: Uint8Array): boolean {
     const mac1 = mac1Of(this.packet, this.packet.length);
     const cookie = openCookie(this.remoteDhPublicKey, mac1, cookieReplyNonce(packet), cookieReplyBox(packet));
     if (cookie === undefined) return false;
     writeMac2(cookie, this.packet, 0, this.packet.length);
+    if (nowMs - this.cookieAtMs < HANDSHAKE_RETRY_MS) return false;
+    this.cookieAtMs = nowMs;
     this.due = [...this.routes];
     return true;
   }

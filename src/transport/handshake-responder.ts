@@ -20,6 +20,7 @@ import {
 } from "../wire/handshake-packet.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
 import type { Connection } from "./connection.ts";
+import { InitiationLimiter } from "./initiation-limiter.ts";
 
 /** Whether and with which key a peer may connect; undefined is silence. */
 export type Admit = (request: {
@@ -39,7 +40,7 @@ export interface Admitted {
   readonly remoteDhPublicKey: Uint8Array;
 }
 
-interface HalfOpen {
+export interface HalfOpen {
   readonly response: Uint8Array;
   readonly connection: Connection;
   readonly untilMs: number;
@@ -55,8 +56,10 @@ export class HandshakeResponder {
   private readonly halfOpen = new Map<string, HalfOpen>();
   private secondStartMs = 0;
   private initiationsInSecond = 0;
+  /** Made when there is load for the first time. */
+  private limiter: InitiationLimiter | undefined;
   /** Initiations that met silence, by reason; for the log and the tests. */
-  readonly refused = { mac1: 0, unreadable: 0, notAdmitted: 0, cookieAsked: 0 };
+  readonly refused = { mac1: 0, unreadable: 0, notAdmitted: 0, cookieAsked: 0, tooMany: 0 };
 
   constructor(identity: Identity, random: Random, admit: Admit) {
     this.identity = identity;
@@ -77,21 +80,26 @@ export class HandshakeResponder {
     return String.fromCharCode(...packet.subarray(4, 40));
   }
 
-  /** @returns the answer that this very initiation was given before. */
-  earlierResponse(nowMs: number, packet: Uint8Array): Uint8Array | undefined {
+  /** @returns the answer that this very initiation was given before, and the connection that it began. */
+  earlierResponse(nowMs: number, packet: Uint8Array): HalfOpen | undefined {
     const known = this.halfOpen.get(this.keyOf(packet));
-    return known !== undefined && nowMs < known.untilMs ? known.response : undefined;
+    return known !== undefined && nowMs < known.untilMs ? known : undefined;
   }
 
-  /** @returns a cookie reply when we are under load and the initiation shows no cookie. */
-  askForCookie(nowMs: number, route: Route, packet: Uint8Array): Uint8Array | undefined {
+  /** @returns a cookie reply when we are under load and the initiation shows no cookie, "silence" when its source asks too often. */
+  askForCookie(nowMs: number, route: Route, packet: Uint8Array): Uint8Array | "silence" | undefined {
     if (nowMs - this.secondStartMs >= 1000) {
       this.secondStartMs = nowMs;
       this.initiationsInSecond = 0;
     }
     if (++this.initiationsInSecond <= INITIATIONS_PER_SECOND_MAX) return undefined;
     const cookie = this.cookies.cookieFor(nowMs, route.key);
-    if (checkMac2(cookie, packet, 0, packet.length)) return undefined;
+    if (checkMac2(cookie, packet, 0, packet.length)) {
+      this.limiter ??= new InitiationLimiter(this.random);
+      if (this.limiter.take(nowMs, route)) return undefined;
+      this.refused.tooMany++;
+      return "silence";
+    }
     this.refused.cookieAsked++;
     const nonce = randomBytes(this.random, COOKIE_NONCE_BYTES);
     const box = sealCookie(this.identity.dhPublicKey, mac1Of(packet, packet.length), nonce, cookie);

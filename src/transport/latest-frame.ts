@@ -52,8 +52,8 @@ export class LatestBody implements ControlFrame {
   onAcked(): void {}
 }
 
-/** PATH_STATUS abandoned: the receiver may forget the packet-number space. */
-export function pathAbandonedFrame(pathId: number): ControlFrame {
+/** PATH_STATUS abandoned: the receiver may forget the packet-number space. @param onTold called when it has arrived. */
+export function pathAbandonedFrame(pathId: number, onTold: () => void): ControlFrame {
   let acked = false;
   return {
     bytesMax: pathStatusBytes(pathId, 1),
@@ -61,6 +61,7 @@ export function pathAbandonedFrame(pathId: number): ControlFrame {
     write: (writer) => writePathStatus(writer, pathId, 1, pathStatus.abandoned),
     onAcked: () => {
       acked = true;
+      onTold();
     },
   };
 }

@@ -16,6 +16,7 @@ import { readKeyPhase, readPacketNumber, readPath } from "../wire/datagram.ts";
 import { pathStatus } from "../wire/frame.ts";
 import { FrameDecoder, type FrameVisitor } from "../wire/frame-decoder.ts";
 import type { Connection } from "./connection.ts";
+import { CloseWatcher } from "./farewell.ts";
 import type { PacketKeys } from "./packet-keys.ts";
 import { ReceiveSpace } from "./receive-space.ts";
 
@@ -26,6 +27,8 @@ export class PacketReceiver implements FrameVisitor {
   private readonly retired = new RangeSet();
   private nowMs = 0;
   private route!: Route;
+  /** A challenge of this packet was answered; one answer a packet, or a small packet would bring large ones. */
+  private challengeAnswered = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -35,29 +38,72 @@ export class PacketReceiver implements FrameVisitor {
   handlePacket(nowMs: number, keys: PacketKeys, route: Route, bytes: Uint8Array, start: number, end: number): boolean {
     const pathId = readPath(bytes, start);
     const packetNumber = readPacketNumber(bytes, start);
-    const { spaces, probes } = this.connection;
-    const space = spaces.get(pathId);
-    const seen = pathId === PATH_PROBING ? probes.seen : space?.seen;
-    if (seen !== undefined ? !seen.isFresh(packetNumber) : this.retired.contains(pathId)) return false;
-    const phase = readKeyPhase(bytes, start);
-    if (!keys.open(nowMs, this.connection.keyHoldMs, phase, bytes, start, end, pathId, packetNumber)) return false;
+    const space = this.connection.spaces.get(pathId);
+    if (!this.open(nowMs, keys, space, pathId, packetNumber, bytes, start, end)) return false;
 
     this.nowMs = nowMs;
     this.route = route;
+    this.challengeAnswered = false;
     this.connection.onAuthenticated(nowMs, route);
     const framesStart = start + DATA_HEADER_BYTES;
     const framesEnd = end - TAG_BYTES;
     if (pathId === PATH_PROBING) {
-      probes.seen.mark(packetNumber);
+      this.connection.probes.seen.mark(packetNumber);
       this.decoder.decodeProbing(bytes, framesStart, framesEnd, this);
       return true;
     }
     const known = space ?? this.openSpace(pathId, route);
-    const newest = packetNumber > known.seen.highest;
+    const isNewest = packetNumber > known.seen.highest;
     const eliciting = this.decoder.decode(bytes, framesStart, framesEnd, this);
     known.onReceived(nowMs, packetNumber, eliciting, ACK_ELICITING_THRESHOLD);
-    if (newest && known.route !== route) this.connection.onPeerMoved(nowMs, known, route);
+    if (!this.isOver) this.connection.routeProof.onPacket(nowMs, known, route, isNewest);
     return true;
+  }
+
+  /** Opens a packet that is not known to have come before. Nothing else changes. */
+  private open(
+    nowMs: number,
+    keys: PacketKeys,
+    space: ReceiveSpace | undefined,
+    pathId: number,
+    packetNumber: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    const seen = pathId === PATH_PROBING ? this.connection.probes.seen : space?.seen;
+    if (seen !== undefined ? !seen.isFresh(packetNumber) : this.retired.contains(pathId)) return false;
+    const phase = readKeyPhase(bytes, start);
+    return keys.open(nowMs, this.connection.keyHoldMs, phase, bytes, start, end, pathId, packetNumber);
+  }
+
+  /** The connection has ended on our side. @returns what an authentic packet shows: whether the peer has ended it as well. */
+  handleWhileClosing(
+    nowMs: number,
+    keys: PacketKeys,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): "nothing" | "talk" | "close" {
+    const pathId = readPath(bytes, start);
+    const packetNumber = readPacketNumber(bytes, start);
+    const space = this.connection.spaces.get(pathId);
+    if (!this.open(nowMs, keys, space, pathId, packetNumber, bytes, start, end)) return "nothing";
+    const seen = pathId === PATH_PROBING ? this.connection.probes.seen : space?.seen;
+    seen?.mark(packetNumber);
+    const watcher = new CloseWatcher();
+    try {
+      this.decoder.decode(bytes, start + DATA_HEADER_BYTES, end - TAG_BYTES, watcher);
+    } catch (error) {
+      // It is closed for whatever reason already; another violation changes nothing.
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+    return watcher.sawClose ? "close" : "talk";
+  }
+
+  /** A CLOSE came, and what stands behind it in the packet is not looked at. */
+  private get isOver(): boolean {
+    return this.connection.state !== "connected";
   }
 
   private openSpace(pathId: number, route: Route): ReceiveSpace {
@@ -73,65 +119,70 @@ export class PacketReceiver implements FrameVisitor {
   onPing(): void {}
 
   onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number): void {
+    if (this.isOver) return;
     // An acknowledgement for a path that was given up meanwhile is no news.
     this.connection.paths.byId(path)?.onAck(this.nowMs, delayUs, ranges, rangeCount);
     this.connection.wantsReview = true;
   }
 
   onResetStream(id: number, code: number, finalSize: number): void {
-    this.connection.streams.onResetStreamFrame(id, code, finalSize);
+    if (!this.isOver) this.connection.streams.onResetStreamFrame(id, code, finalSize);
   }
 
   onStopSending(id: number, code: number): void {
-    this.connection.streams.onStopSendingFrame(id, code);
+    if (!this.isOver) this.connection.streams.onStopSendingFrame(id, code);
   }
 
   onStream(id: number, offset: number, fin: boolean, bytes: Uint8Array, start: number, end: number): void {
-    this.connection.streams.onStreamFrame(id, offset, fin, bytes, start, end);
+    if (!this.isOver) this.connection.streams.onStreamFrame(id, offset, fin, bytes, start, end);
   }
 
   onMaxData(maxBytes: number): void {
-    this.connection.streams.onMaxDataFrame(maxBytes);
+    if (!this.isOver) this.connection.streams.onMaxDataFrame(maxBytes);
   }
 
   onMaxStreamData(id: number, maxBytes: number): void {
-    this.connection.streams.onMaxStreamDataFrame(id, maxBytes);
+    if (!this.isOver) this.connection.streams.onMaxStreamDataFrame(id, maxBytes);
   }
 
   onMaxStreams(maxStreams: number): void {
-    this.connection.streams.onMaxStreamsFrame(maxStreams);
+    if (!this.isOver) this.connection.streams.onMaxStreamsFrame(maxStreams);
   }
 
   onPathChallenge(token: Uint8Array): void {
-    this.connection.onChallenge(this.nowMs, this.route, token);
+    if (this.isOver || this.challengeAnswered) return;
+    this.challengeAnswered = true;
+    this.connection.routeProof.onChallenge(this.nowMs, this.route, token);
   }
 
   onPathResponse(token: Uint8Array): void {
+    if (this.isOver) return;
     const answered = this.connection.probes.onResponse(this.nowMs, token);
-    if (answered !== undefined) this.connection.onProbeAnswered(this.nowMs, answered.route, answered.rttMs);
+    if (answered !== undefined) this.connection.routeProof.onAnswer(this.nowMs, answered.route, answered.rttMs);
   }
 
   onPathStatus(path: number, _sequence: number, status: number): void {
-    if (status !== pathStatus.abandoned) return;
+    if (this.isOver || status !== pathStatus.abandoned) return;
     this.connection.spaces.delete(path);
     this.retired.insert(path, path + 1);
   }
 
   onObservedAddress(_sequence: number, address: SocketAddress): void {
-    this.connection.emit({ type: "observed-address", route: this.route, address });
+    if (!this.isOver) this.connection.emit({ type: "observed-address", route: this.route, address });
   }
 
   onCandidates(sequence: number, body: Uint8Array): void {
-    if (this.connection.candidates.isNews(sequence))
-      this.connection.emit({ type: "candidates", body: new Uint8Array(body) });
+    if (this.isOver || !this.connection.candidates.isNews(sequence)) return;
+    this.connection.emit({ type: "candidates", body: new Uint8Array(body) });
   }
 
   onPunch(sequence: number, body: Uint8Array): void {
-    if (this.connection.punch.isNews(sequence)) this.connection.emit({ type: "punch", body: new Uint8Array(body) });
+    if (this.isOver || !this.connection.punch.isNews(sequence)) return;
+    this.connection.emit({ type: "punch", body: new Uint8Array(body) });
   }
 
   onDatagram(data: Uint8Array): void {
-    this.connection.emit({ type: "datagram", data: new Uint8Array(data) });
+    if (!this.isOver) this.connection.emit({ type: "datagram", data: new Uint8Array(data) });
   }
 
   onClose(code: number, reason: string): void {

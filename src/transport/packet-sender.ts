@@ -49,6 +49,10 @@ export class PacketSender {
       this.buildProbe(keys, probe, out);
       return true;
     }
+    // What is copied because its own path is in doubt must not go over that path again.
+    for (const path of paths.all) {
+      if (path.copiesOwed > 0 && path.state !== "failed" && this.fillBatch(nowMs, keys, path, out)) return true;
+    }
     for (const path of paths.all) {
       if (path.state !== "failed" && this.fillBatch(nowMs, keys, path, out)) return true;
     }
@@ -73,11 +77,12 @@ export class PacketSender {
   /** Builds one packet at the end of the batch. @returns its bytes with the route's prefix, 0 when there is nothing to send. */
   private buildPacket(nowMs: number, keys: PacketKeys, path: Path, out: Transmit): number {
     const { paths, control, streams } = this.connection;
-    const probing = path.probesOwed > 0;
-    const carriesData = path === paths.active;
+    const probing = path.probesOwed > 0 || path.copiesOwed > 0;
+    const carriesData = path === paths.active || path.copiesOwed > 0;
     const hasData = carriesData && (control.hasWanted() || this.connection.datagrams.length > 0 || streams.hasToSend);
     const mayElicit = probing || this.mayElicit(nowMs, path, hasData);
-    const wantsPing = path.pingWanted || probing;
+    const wantsPing = path.pingWanted || path.probesOwed > 0;
+    if (path.copiesOwed > 0) path.copiesOwed--;
     if (!(hasData && mayElicit) && !wantsPing && !this.isAckDue(nowMs, path)) return 0;
 
     keys.maybeUpdate(nowMs, this.connection.keyHoldMs);
@@ -103,7 +108,7 @@ export class PacketSender {
       eliciting = true;
     }
     if (writer.offset === framesAt) return 0;
-    if (probing && eliciting) path.probesOwed--;
+    if (path.probesOwed > 0 && eliciting) path.probesOwed--;
     this.seal(keys, out.buffer, headerAt, path.id, packet.packetNumber);
     out.buffer.set(path.route.prefix, out.lengthBytes);
     const bytes = writer.offset + TAG_BYTES - out.lengthBytes;
@@ -134,10 +139,13 @@ export class PacketSender {
     return false;
   }
 
-  /** Acknowledgements go back the way the packets came, so that each path measures its own round trip. */
+  /** Acknowledgements go back the way the packets came, so that each path measures its own round trip, while that way works. */
   private ackPath(space: ReceiveSpace): Path | undefined {
-    const path = this.connection.paths.byRoute(space.route);
-    return path !== undefined && path.state !== "failed" ? path : this.connection.paths.active;
+    const { paths } = this.connection;
+    const path = paths.byRoute(space.route);
+    if (path !== undefined && path.state === "working") return path;
+    const isOtherBetter = path === undefined || path.state === "failed" || paths.active?.state === "working";
+    return isOtherBetter ? paths.active : path;
   }
 
   private writeAcks(nowMs: number, path: Path, packet: SentPacket): void {
@@ -160,8 +168,9 @@ export class PacketSender {
       const data = queue[0] as Uint8Array;
       if (datagramBytes(data.length) > this.writer.remainingBytes) {
         // One that does not fit an otherwise empty packet never will.
-        if (datagramBytes(data.length) > DATAGRAM_BYTES_MIN - 100) queue.shift();
-        return;
+        if (datagramBytes(data.length) <= DATAGRAM_FRAME_BYTES_MAX) return;
+        queue.shift();
+        continue;
       }
       writeDatagram(this.writer, data);
       queue.shift();
@@ -216,5 +225,7 @@ export class PacketSender {
   }
 }
 
+/** A datagram that leaves no room for an acknowledgement beside it is not sent. */
+const DATAGRAM_FRAME_BYTES_MAX = DATAGRAM_BYTES_MIN - 100;
 /** Room for frames in a probe that has to pass any path. */
 const PROBE_FRAME_BYTES = DATAGRAM_BYTES_MIN - 12 - DATA_HEADER_BYTES - TAG_BYTES;

@@ -29,6 +29,8 @@ const tokenKey = (token: Uint8Array): string => String.fromCharCode(...token);
 export class PathProbes {
   private readonly random: Random;
   private readonly out = new Map<string, ProbeOut>();
+  /** When each route with a challenge out was challenged last. */
+  private readonly challengedAtMs = new Map<Route, number>();
   private readonly queue: ProbePacket[] = [];
   /** Packet numbers of the peer's probing space. */
   readonly seen = new ReplayWindow();
@@ -52,10 +54,9 @@ export class PathProbes {
     return this.queue.shift();
   }
 
-  /** Whether a challenge to this route is out or waits to go. */
-  isProbing(route: Route): boolean {
-    for (const probe of this.out.values()) if (probe.route === route) return true;
-    return false;
+  /** When the route was last challenged, in ms; −∞ where that was long ago, or an answer has come since. */
+  lastChallengeMs(route: Route): number {
+    return this.challengedAtMs.get(route) ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Sends a challenge to the route. @returns false when too many are out. */
@@ -64,11 +65,12 @@ export class PathProbes {
     if (this.out.size >= PROBES_OUT_MAX || this.queue.length >= PROBE_QUEUE_MAX) return false;
     const token = randomBytes(this.random, PATH_TOKEN_BYTES);
     this.out.set(tokenKey(token), { route, sentAtMs: nowMs });
+    this.challengedAtMs.set(route, nowMs);
     this.queue.push({ route, challenge: token, response: undefined, observed: undefined });
     return true;
   }
 
-  /** Answers a challenge, to where it came from, with no more than it brought: nobody is flooded by us. */
+  /** Answers a challenge, to where it came from. One answer a packet: nobody is flooded by us. */
   respond(route: Route, token: Uint8Array): void {
     if (this.queue.length >= PROBE_QUEUE_MAX) return;
     const observed = route.via === "direct" ? route.remote : undefined;
@@ -81,6 +83,7 @@ export class PathProbes {
     const probe = this.out.get(key);
     if (probe === undefined) return undefined;
     this.out.delete(key);
+    this.challengedAtMs.delete(probe.route);
     return { route: probe.route, rttMs: nowMs - probe.sentAtMs };
   }
 
@@ -89,6 +92,7 @@ export class PathProbes {
     for (const [key, probe] of this.out) {
       if (nowMs - probe.sentAtMs < PROBE_LIFE_MS) break;
       this.out.delete(key);
+      if (this.challengedAtMs.get(probe.route) === probe.sentAtMs) this.challengedAtMs.delete(probe.route);
     }
   }
 }

@@ -2,11 +2,10 @@
 // leaves its probes unanswered becomes suspect, its data go another way at once, and it is given up when it stays silent.
 // The last one is never given up, for it may be the way back.
 
-import { assert } from "../base/assert.ts";
-import { PATH_FAIL_MS, PATH_ID_MAX, PATHS_MAX, SWITCH_GAIN_MS } from "../base/limits.ts";
-import type { Route } from "../base/route.ts";
+import { PATH_FAIL_MS, PATH_ID_MAX, PATHS_MAX, RECEIVE_SPACES_MAX, SWITCH_GAIN_MS } from "../base/limits.ts";
+import type { Route, Via } from "../base/route.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
-import { type PacketOwner, Path, type PathSelector } from "./path.ts";
+import { type PacketOwner, Path, type PathSelector, type PathState } from "./path.ts";
 import type { TransportSettings } from "./transport-settings.ts";
 
 /** Working before suspect, direct before relay, then the shorter round trip if it is clearly shorter. */
@@ -33,6 +32,8 @@ export class PathTable {
   private current: Path | undefined;
   private stalledNow = false;
   private readonly onAbandoned: (pathId: number) => void;
+  /** Given-up path ids whose packet-number spaces the peer still keeps, as far as we know. */
+  private readonly abandonedUntold = new Set<number>();
 
   /** @param onAbandoned the peer has to be told that this path id is used no more. */
   constructor(
@@ -62,44 +63,70 @@ export class PathTable {
   }
 
   byId(id: number): Path | undefined {
-    return this.paths.find((path) => path.id === id);
+    for (const path of this.paths) if (path.id === id) return path;
+    return undefined;
   }
 
   byRoute(route: Route): Path | undefined {
-    return this.paths.find((path) => path.route === route);
+    for (const path of this.paths) if (path.route === route) return path;
+    return undefined;
   }
 
   /**
    * Opens a path to a route that has proved itself, or takes a given-up one into use again.
    * @param rttMs of the challenge, where there was one.
-   * @returns undefined when the connection has used up its path ids.
+   * @returns undefined where there are enough paths that work.
    */
   open(nowMs: number, route: Route, rttMs: number | undefined): Path | undefined {
-    let path = this.byRoute(route);
-    if (path === undefined) {
-      if (this.nextId > PATH_ID_MAX) return undefined;
-      this.makeRoom(nowMs);
-      path = new Path(this.nextId++, route, nowMs, this.settings.datagramBytes, this.settings.congestion, this.owner);
-      this.paths.push(path);
-    } else if (path.state === "failed") {
-      path.restart(nowMs, this.settings.datagramBytes);
-    } else {
-      // It works already; the answer is one more sign of life.
-      path.ptoCount = 0;
-      path.state = "working";
-      path.lastHeardAtMs = nowMs;
+    const known = this.byRoute(route);
+    if (known !== undefined && known.state !== "failed") {
+      known.lastHeardAtMs = nowMs;
+      // That a challenge passes does not say that data do: a suspect path has to acknowledge something.
+      if (known.state === "suspect") known.askAgain();
       this.select();
-      return path;
+      return known;
     }
+    if (known !== undefined) known.restart(nowMs, this.settings.datagramBytes);
+    const path = known ?? this.create(nowMs, route);
+    if (path === undefined) return undefined;
     if (rttMs !== undefined) path.rtt.sample(rttMs, 0);
     this.emit({ type: "path-validated", path });
     this.select();
     return path;
   }
 
+  /** Path ids are never used twice, and the peer bears with so many; beyond, a path that is not needed leads elsewhere. */
+  private create(nowMs: number, route: Route): Path | undefined {
+    const spacesAtPeer = this.paths.length + this.abandonedUntold.size;
+    if (this.paths.length < PATHS_MAX && spacesAtPeer < RECEIVE_SPACES_MAX && this.nextId <= PATH_ID_MAX) {
+      const { datagramBytes, congestion } = this.settings;
+      const path = new Path(this.nextId++, route, nowMs, datagramBytes, congestion, this.owner);
+      this.paths.push(path);
+      return path;
+    }
+    const path = this.leastNeeded();
+    if (path === undefined) return undefined;
+    path.route = route;
+    // Its packet numbers go on.
+    path.restart(nowMs, this.settings.datagramBytes);
+    return path;
+  }
+
+  /** @returns never the path in use, nor a relay that works: it is the way back. */
+  private leastNeeded(): Path | undefined {
+    const others = this.paths.filter((path) => path !== this.current);
+    const ofState = (state: PathState, via?: Via) =>
+      others.find((path) => path.state === state && (via === undefined || path.via === via));
+    const slowest = others
+      .filter((path) => path.state === "working" && path.via === "direct")
+      .sort((a, b) => b.rttMs - a.rttMs)[0];
+    return ofState("failed") ?? ofState("suspect", "direct") ?? slowest ?? ofState("suspect");
+  }
+
   /** The other end of this path is reached elsewhere now: its NAT gave it another address. */
   move(nowMs: number, path: Path, route: Route, rttMs: number): void {
     path.route = route;
+    path.movedAtMs = nowMs;
     path.restart(nowMs, this.settings.datagramBytes);
     path.rtt.sample(rttMs, 0);
     this.emit({ type: "path-validated", path });
@@ -107,24 +134,19 @@ export class PathTable {
     this.select();
   }
 
-  private makeRoom(nowMs: number): void {
-    if (this.paths.length < PATHS_MAX) return;
-    const victim =
-      this.paths.find((path) => path.state === "failed") ??
-      this.paths.find((path) => path.state === "suspect" && path !== this.current) ??
-      this.paths.find((path) => path !== this.current);
-    assert(victim !== undefined, "path table: no path to make room with");
-    victim.abandonInFlight(nowMs);
-    this.delete(victim);
-  }
-
   private delete(path: Path): void {
     this.paths.splice(this.paths.indexOf(path), 1);
+    this.abandonedUntold.add(path.id);
     this.onAbandoned(path.id);
     if (path === this.current) {
       path.active = false;
       this.current = undefined;
     }
+  }
+
+  /** The peer knows that this path is used no more. */
+  onAbandonedTold(pathId: number): void {
+    this.abandonedUntold.delete(pathId);
   }
 
   /** Gives a path up for good: its route is of no use any more. */
@@ -152,6 +174,12 @@ export class PathTable {
     this.select();
   }
 
+  /** @returns the best path that works beside this one. */
+  alternative(to: Path): Path | undefined {
+    const others = this.paths.filter((path) => path !== to && path.state === "working");
+    return this.settings.selectPath(others, undefined);
+  }
+
   private hasOther(path: Path): boolean {
     return this.paths.some((other) => other !== path && other.state === "working");
   }
@@ -166,7 +194,7 @@ export class PathTable {
     }
     const chosen = this.settings.selectPath(this.usable, this.current);
     if (chosen !== undefined && chosen !== this.current) this.activate(chosen);
-    if (this.current !== undefined && this.stalledNow === working) {
+    if (this.stalledNow === working) {
       this.stalledNow = !working;
       this.emit({ type: working ? "recovered" : "stalled" });
     }
@@ -200,8 +228,7 @@ export class PathTable {
   revive(): void {
     for (const path of this.paths) {
       if (path.state === "failed") continue;
-      path.ptoCount = 0;
-      path.pingWanted = true;
+      path.askAgain();
     }
   }
 }

@@ -58,16 +58,22 @@ export class Path implements PathSummary {
   readonly pacer = new Pacer();
   /** UDP payload of a full packet on this path, the relay's header included. */
   datagramBytes: number;
-  /** Probe timeouts in a row without an acknowledgement. */
+  /** Probe timeouts in a row without an acknowledgement, by which the next one is backed off. */
   ptoCount = 0;
+  /** The same count as evidence against the path: the back-off may start anew, silence stays silence. */
+  private probesUnanswered = 0;
   /** Probes that are to go now, past window and pacing. */
   probesOwed = 0;
+  /** Packets of data that are to go now, past the window, though another path carries the data: that one is in doubt. */
+  copiesOwed = 0;
   lostPackets = 0;
   /** When anything ack-eliciting was last sent; −∞ before. */
   lastElicitingAtMs = Number.NEGATIVE_INFINITY;
   /** When anything at all was last sent here, or came from here. */
   lastSentAtMs: number;
   lastHeardAtMs: number;
+  /** When it last followed its peer to another address. */
+  movedAtMs = Number.NEGATIVE_INFINITY;
   /** When it became suspect, while it is. */
   suspectSinceMs = 0;
   /** There was room in the window and nothing to send: such a flow must not grow its window. */
@@ -201,6 +207,7 @@ export class Path implements PathSummary {
     }
     if (this.ackedNewest !== undefined) {
       this.ptoCount = 0;
+      this.probesUnanswered = 0;
       this.probesOwed = 0;
       this.lastHeardAtMs = nowMs;
     }
@@ -300,12 +307,19 @@ export class Path implements PathSummary {
       return false;
     }
     this.ptoCount++;
+    this.probesUnanswered++;
     this.probesOwed = this.ptoCount === 1 ? 1 : 2;
     return true;
   }
 
   get isSuspect(): boolean {
-    return this.ptoCount >= SUSPECT_PTO_COUNT;
+    return this.probesUnanswered >= SUSPECT_PTO_COUNT;
+  }
+
+  /** There is reason to believe that the path works, or works again: it is asked at once, whatever its back-off. */
+  askAgain(): void {
+    this.ptoCount = 0;
+    this.pingWanted = true;
   }
 
   // ---- giving up, starting again
@@ -348,7 +362,9 @@ export class Path implements PathSummary {
     this.pacer.reset();
     this.loss.reset();
     this.ptoCount = 0;
+    this.probesUnanswered = 0;
     this.probesOwed = 0;
+    this.copiesOwed = 0;
     this.state = "working";
     this.firstSampleAtMs = Number.POSITIVE_INFINITY;
     this.eventStartMs = Number.NEGATIVE_INFINITY;

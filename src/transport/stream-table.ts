@@ -25,8 +25,9 @@ export class StreamTable implements StreamOwner {
   private readonly emit: (event: ConnectionEvent) => void;
   private readonly streams = new Map<number, Stream>();
   private readonly scheduler = new StreamScheduler();
-  private readonly window: ReceiveWindow;
-  private readonly credit = new SendCredit(0);
+  /** The connection's own windows. */
+  readonly window: ReceiveWindow;
+  readonly credit = new SendCredit(0);
   private readonly spareBlocks = new SpareBlocks();
   private peerStreamBytes = 0;
   /** Low bit of the ids that this side opens. */
@@ -65,6 +66,11 @@ export class StreamTable implements StreamOwner {
       write: (writer) => writeMaxStreams(writer, this.allowedHere),
       onAcked: () => {},
     };
+  }
+
+  /** Every stream that is not closed. */
+  get all(): Iterable<Stream> {
+    return this.streams.values();
   }
 
   get openCount(): number {

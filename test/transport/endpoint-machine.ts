@@ -3,20 +3,21 @@
 
 import assert from "node:assert/strict";
 import type { SocketAddress } from "../../src/base/address.ts";
+import { RELAY_HEADER_BYTES } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Machine } from "../../src/base/machine.ts";
 import { type Random, randomBytes } from "../../src/base/random.ts";
-import { RouteTable } from "../../src/base/route.ts";
+import { type Route, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
 import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
-import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import { Endpoint, type EndpointEvent, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
+import type { Admit } from "../../src/transport/handshake-responder.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import type { TransportSettings } from "../../src/transport/transport-settings.ts";
-import { packetLength } from "../../src/wire/datagram.ts";
-
-const cipher = bestPacketCipher();
+import { packetKind, packetLength } from "../../src/wire/datagram.ts";
+import { checkConnection } from "./connection-invariants.ts";
+import { KeyRecorder } from "./key-recorder.ts";
 
 /** The byte at `offset` of the pattern that stream `id` carries. */
 export const patternByte = (id: number, offset: number): number => (offset * 31 + (offset >> 8) * 7 + id * 13) & 0xff;
@@ -50,39 +51,60 @@ export class EndpointMachine implements Machine {
   readonly records = new Map<Stream, StreamRecord>();
   readonly events: EndpointEvent[] = [];
   readonly accepted: Connection[] = [];
+  readonly cipher = new KeyRecorder();
+  /** Whether an initiation is answered, and with which key. */
+  admit: Admit;
+  /** Every connection that was heard of and is not over; their rules are checked after every input. */
+  readonly live = new Set<Connection>();
+  /** Out of this many inputs, the rules are checked after one: sums over long flights cost time. */
+  checkEvery = 1;
+  private inputs = 0;
   /** Called for each stream that the peer opens. */
   onStream: (record: StreamRecord, nowMs: number) => void = () => {};
 
   constructor(random: Random, settings: Partial<TransportSettings> = {}, psk: Uint8Array = NO_PSK) {
     this.identity = createIdentity(random);
+    this.admit = () => ({ psk });
     this.endpoint = new Endpoint({
       identity: this.identity,
       instance: randomBytes(random, 8),
       random,
-      cipher,
+      cipher: this.cipher,
       log: silentLog,
-      admit: () => ({ psk }),
+      admit: (request) => this.admit(request),
       settings,
     });
   }
 
   connect(nowMs: number, to: Identity, address: SocketAddress, psk: Uint8Array = NO_PSK): Connection {
+    return this.connectOver(nowMs, to, this.routes.direct(address), psk);
+  }
+
+  /** Without a route the initiation is fetched by `handshakePacket`. */
+  connectOver(nowMs: number, to: Identity, route: Route | undefined, psk: Uint8Array = NO_PSK): Connection {
     const connection = this.endpoint.connect(nowMs, {
       remoteIdentity: to.publicKey,
       psk,
       secretTag: NO_SECRET_TAG,
-      route: this.routes.direct(address),
+      ...(route === undefined ? {} : { routes: [route] }),
     });
     assert.ok(connection);
+    this.live.add(connection);
     return connection;
   }
 
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
-    const route = this.routes.direct(from);
+  handleDatagram(nowMs: number, from: SocketAddress, datagram: Uint8Array): void {
+    // As Node hands it over: slices of a Buffer are views, and who keeps one is found out.
+    const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
     for (let at = 0; at < bytes.length; ) {
       const length = packetLength(bytes, at, bytes.length);
       if (length === 0) return;
-      this.endpoint.handlePacket(nowMs, route, bytes, at, at + length);
+      const isRelayed = bytes[at] === packetKind.relayed;
+      const prefixBytes = isRelayed ? RELAY_HEADER_BYTES : 0;
+      const route = isRelayed
+        ? this.routes.relay(from, bytes.subarray(at, at + prefixBytes))
+        : this.routes.direct(from);
+      this.endpoint.handlePacket(nowMs, route, bytes, at + prefixBytes, at + length);
       at += length;
     }
   }
@@ -101,6 +123,7 @@ export class EndpointMachine implements Machine {
 
   /** The world's hook: takes events and moves data. */
   pump(nowMs: number): void {
+    if (++this.inputs % this.checkEvery === 0) for (const connection of this.live) checkConnection(connection, nowMs);
     for (;;) {
       const next = this.endpoint.pollEvent();
       if (next === undefined) return;
@@ -112,7 +135,11 @@ export class EndpointMachine implements Machine {
   private onEvent(nowMs: number, { connection, event }: EndpointEvent): void {
     switch (event.type) {
       case "connected":
+        this.live.add(connection);
         if (connection.role === "responder") this.accepted.push(connection);
+        break;
+      case "closed":
+        this.live.delete(connection);
         break;
       case "stream":
         this.onStream(this.track(event.stream), nowMs);

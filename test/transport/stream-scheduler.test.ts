@@ -87,7 +87,10 @@ test("an endless supply of new streams does not starve an old one", () => {
     // Each sends one packet and is gone, and two others come.
     stream.closed = true;
     scheduler.remove(stream);
-    for (let i = 0; i < 2; i++) scheduler.add(streamOf((id += 4)));
+    for (let i = 0; i < 2; i++) {
+      id += 4;
+      scheduler.add(streamOf(id));
+    }
   });
   assert.ok(countOf(order, 0) > 150, `${countOf(order, 0)} of 2000 packets`);
 });

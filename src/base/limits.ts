@@ -18,6 +18,10 @@ export const PERSISTENT_CONGESTION_THRESHOLD = 3;
 export const CUBIC_BETA = 0.7;
 /** CUBIC's scaling constant, segments/s³ (RFC 9438 §5). */
 export const CUBIC_C = 0.4;
+/** STUN: a request is sent again after this long while nothing is known of the round trip (RFC 8489 §6.2.1). */
+export const STUN_RTO_MS = 500;
+/** STUN: a request is sent this often at most, Rc (RFC 8489 §6.2.1). */
+export const STUN_REQUESTS_MAX = 7;
 
 // ---- Ours: packets -----------------------------------------------------------------------------------------
 
@@ -386,6 +390,33 @@ export const PATH_RETRY_MS = 1_000;
 export const PATH_RETRY_MAX_MS = 30_000;
 /** Addresses that others have seen us at, remembered. */
 export const OBSERVED_ADDRESSES_MAX = 4;
+
+// ---- Ours: discovering what the NAT does ----------------------------------------------------------------------------
+
+/** STUN requests are not sent again sooner than this, however short the round trip is … */
+export const STUN_RTO_MIN_MS = 100;
+/** … nor later: RFC 8489's doubling would take 39.5 s until silence is certain, and a person waits. */
+export const STUN_RTO_MAX_MS = 1_000;
+/** STUN servers that one discovery asks. */
+export const NAT_SERVERS_MAX = 8;
+/** After the first answer the other servers get this long to prove better ones. */
+export const NAT_GRACE_MS = 300;
+/** Rounds of the filtering test leave this far apart: 30 packets a second with three a round. */
+export const NAT_ROUND_INTERVAL_MS = 100;
+/** An answer of a round is waited for at least this long; three round trips where that is more. */
+export const NAT_ROUND_WAIT_MIN_MS = 300;
+/** Rounds of silence that prove a filter closed where every plain question beside them was answered … */
+export const NAT_ROUNDS_CLEAN = 5;
+/** … and where one was lost: at 10 % of loss each way an open filter is silent so often once in 600,000 times. */
+export const NAT_ROUNDS_LOSSY = 8;
+/** Rounds after which nothing more is to be learnt. */
+export const NAT_ROUNDS_MAX = 20;
+/** Rounds in which two sockets of ours try to reach each other by their addresses outside. */
+export const NAT_HAIRPIN_ROUNDS = 5;
+/** An agent measures its NAT this long after a rendezvous has taken it: by then the socket for it is open. */
+export const NAT_MEASURE_DELAY_MS = 50;
+/** … and after a change of network, which comes in several steps. */
+export const NAT_NETWORK_CHANGE_DELAY_MS = 1_000;
 
 // ---- Ours: dialling -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,300 @@
+// Finds out how the NAT in front of this machine behaves (RFC 5780): how it maps (§4.3), what it lets in (§4.4), whether it keeps port
+// numbers, whether it turns packets round (§4.5). One family at a time, as a pure machine over one to three sockets:
+//
+//   all servers ──▶ the first with alternates ──┬─▶ filtering-test.ts ─┐
+//                                               ├─▶ its alternates ────┴─▶ all of them once more ──▶ report
+//                                               └─▶ hairpin-test.ts
+//
+// A mapping test opens the filter towards the alternates that it asks. On a socket of its own the filtering test does not care; on a
+// shared one it goes first. What cannot be known from the servers given is left unknown, with the reason.
+
+import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
+import { NAT_GRACE_MS, NAT_SERVERS_MAX } from "../base/limits.ts";
+import type { Machine } from "../base/machine.ts";
+import type { Random } from "../base/random.ts";
+import { type Carrier, MAIN_CARRIER, type RouteTable } from "../base/route.ts";
+import type { Transmit } from "../base/transmit.ts";
+import { isStun, packetLength } from "../wire/datagram.ts";
+import { FilteringTest } from "./filtering-test.ts";
+import { filterChanges, judgeFiltering } from "./filtering-verdict.ts";
+import { HairpinTest } from "./hairpin-test.ts";
+import { MappingTest, observationsOf, retransmissionMs } from "./mapping-test.ts";
+import { judgeMapping } from "./mapping-verdict.ts";
+import { type Finding, type KnownDependence, known, type NatReport, unknown } from "./nat-report.ts";
+import { alternateOf, chooseReference, hasSecondAddress, type StunReference } from "./stun-reference.ts";
+import { type StunTransaction, StunTransactions } from "./stun-transactions.ts";
+
+/** A UDP socket of ours. */
+export interface LocalSocket {
+  readonly carrier: Carrier;
+  /** Its port on this machine, if that is known. */
+  readonly port?: number;
+}
+
+export interface NatDiscoveryConfig {
+  readonly routes: RouteTable;
+  readonly random: Random;
+  /** STUN servers of one family, the preferred one first; at most NAT_SERVERS_MAX are asked. */
+  readonly servers: readonly SocketAddress[];
+  /** This machine's own addresses, by which it is known whether there is a NAT at all. */
+  readonly localHosts: readonly string[];
+  readonly socket: LocalSocket;
+  /** Another one, with nothing sent from it yet. */
+  readonly filteringSocket?: LocalSocket;
+  /** A third one; without it, hairpinning is not tested. */
+  readonly hairpinSocket?: LocalSocket;
+}
+
+export class NatDiscovery implements Machine {
+  private readonly config: NatDiscoveryConfig;
+  private readonly transactions: StunTransactions;
+  /** The first question to each server. */
+  private first: readonly StunTransaction[] = [];
+  private graceAtMs = Number.POSITIVE_INFINITY;
+  private reference: StunReference | undefined;
+  private mapping: MappingTest | undefined;
+  /** The first question from the filtering test's own socket. */
+  private filteringOpening: StunTransaction | undefined;
+  private filtering: FilteringTest | undefined;
+  private hairpinOpening: StunTransaction | undefined;
+  private hairpin: HairpinTest | undefined;
+  private report: NatReport | undefined;
+  private isTold = false;
+
+  constructor(config: NatDiscoveryConfig) {
+    this.config = config;
+    this.transactions = new StunTransactions(config.routes, config.random);
+  }
+
+  /** Begins; to be called once. */
+  start(nowMs: number): void {
+    const { servers, socket } = this.config;
+    const { carrier } = socket;
+    this.first = servers.slice(0, NAT_SERVERS_MAX).map((to) => this.transactions.ask(nowMs, { to, carrier }));
+    this.advance(nowMs);
+  }
+
+  /** @returns the report, once. */
+  pollEvent(): NatReport | undefined {
+    if (this.isTold || this.report === undefined) return undefined;
+    this.isTold = true;
+    return this.report;
+  }
+
+  // ---- Machine
+
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
+    for (let at = 0; at < bytes.length; ) {
+      const lengthBytes = packetLength(bytes, at, bytes.length);
+      if (lengthBytes === 0) break;
+      if (isStun(bytes, at)) this.take(nowMs, from, bytes.subarray(at, at + lengthBytes), carrier);
+      at += lengthBytes;
+    }
+    this.advance(nowMs);
+  }
+
+  private take(nowMs: number, from: SocketAddress, packet: Uint8Array, carrier: Carrier): void {
+    const message = this.transactions.handlePacket(nowMs, from, packet, carrier);
+    if (message?.class === "request") this.hairpin?.onRequest(message, carrier);
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.transactions.handleTimeout(nowMs);
+    this.advance(nowMs);
+  }
+
+  pollTimeout(): number {
+    if (this.report !== undefined) return Number.POSITIVE_INFINITY;
+    const never = Number.POSITIVE_INFINITY;
+    return Math.min(
+      this.transactions.pollTimeout(),
+      this.reference === undefined ? this.graceAtMs : never,
+      this.filtering?.pollTimeout() ?? never,
+      this.hairpin?.pollTimeout() ?? never,
+    );
+  }
+
+  pollTransmit(nowMs: number, out: Transmit): boolean {
+    return this.transactions.pollTransmit(nowMs, out);
+  }
+
+  // ---- The course of it
+
+  private advance(nowMs: number): void {
+    if (this.report !== undefined) return;
+    if (this.reference === undefined && this.isReadyToChoose(nowMs)) {
+      this.reference = chooseReference(this.first);
+      if (this.reference === undefined) this.finish(silentReport(this.describeServers()));
+    }
+    const { reference } = this;
+    if (reference === undefined) return;
+    this.advanceFiltering(nowMs, reference);
+    this.advanceMapping(nowMs, reference);
+    this.advanceHairpin(nowMs, reference);
+    if (this.mapping?.isFinished && this.isFilteringOver(reference) && this.isHairpinOver) {
+      this.finish(this.reportOn(reference));
+    }
+  }
+
+  private finish(report: NatReport): void {
+    this.report = report;
+    this.transactions.clear();
+  }
+
+  private isReadyToChoose(nowMs: number): boolean {
+    const [preferred] = this.first;
+    if (this.first.every(({ state }) => state !== "waiting")) return true;
+    if (preferred !== undefined && hasSecondAddress({ server: preferred.question.to, other: alternateOf(preferred) })) {
+      return true;
+    }
+    if (!this.first.some(isAnswered)) return false;
+    // Others get a little time, so that a better one is not missed; a dead one is not waited for.
+    if (this.graceAtMs === Number.POSITIVE_INFINITY) this.graceAtMs = nowMs + NAT_GRACE_MS;
+    return nowMs >= this.graceAtMs;
+  }
+
+  /** Why the filter cannot be tested. */
+  private filteringObstacle(reference: StunReference): string | undefined {
+    const { other } = reference;
+    if (other === undefined) return "no server has a second address or port to answer from (RFC 5780)";
+    if (this.config.filteringSocket !== undefined) {
+      return isFailed(this.filteringOpening) ? "the server stopped answering" : undefined;
+    }
+    if (!hasSecondAddress(reference)) return "the server has one address only";
+    const isKnown = this.first.some(({ question }) => question.to.host === other.host);
+    return isKnown ? "the server's second address was spoken to before" : undefined;
+  }
+
+  private advanceFiltering(nowMs: number, reference: StunReference): void {
+    this.filtering?.advance(nowMs);
+    if (this.filtering !== undefined || this.filteringObstacle(reference) !== undefined) return;
+    const { socket, filteringSocket } = this.config;
+    const { carrier } = filteringSocket ?? socket;
+    if (filteringSocket !== undefined) this.filteringOpening ??= this.ask(nowMs, reference, carrier);
+    if (filteringSocket !== undefined && !isAnswered(this.filteringOpening)) return;
+    const { transactions } = this;
+    const { server, rttMs } = reference;
+    const changes = filterChanges(reference);
+    this.filtering = new FilteringTest(nowMs, { transactions, carrier, server, rttMs, changes });
+    this.filtering.advance(nowMs);
+  }
+
+  private isFilteringOver(reference: StunReference): boolean {
+    return this.filtering?.isFinished ?? this.filteringObstacle(reference) !== undefined;
+  }
+
+  /** On a shared socket the alternates are spoken to only when their unasked answers have been waited for. */
+  private advanceMapping(nowMs: number, reference: StunReference): void {
+    const { transactions, first } = this;
+    const { socket, filteringSocket } = this.config;
+    if (filteringSocket !== undefined || this.isFilteringOver(reference)) {
+      this.mapping ??= new MappingTest(nowMs, { transactions, carrier: socket.carrier, reference, first });
+    }
+    this.mapping?.advance(nowMs);
+  }
+
+  private advanceHairpin(nowMs: number, reference: StunReference): void {
+    const { hairpinSocket, socket } = this.config;
+    const { mapped } = reference;
+    if (hairpinSocket === undefined || !this.isTranslated(mapped)) return;
+    this.hairpinOpening ??= this.ask(nowMs, reference, hairpinSocket.carrier);
+    if (this.hairpin === undefined && this.hairpinOpening.mapped !== undefined) {
+      const far = { carrier: hairpinSocket.carrier, mapped: this.hairpinOpening.mapped };
+      this.hairpin = new HairpinTest(nowMs, this.transactions, [{ carrier: socket.carrier, mapped }, far]);
+    }
+    this.hairpin?.advance(nowMs);
+  }
+
+  private get isHairpinOver(): boolean {
+    if (this.hairpin !== undefined) return this.hairpin.works !== undefined;
+    return this.hairpinOpening === undefined || this.hairpinOpening.state !== "waiting";
+  }
+
+  private ask(nowMs: number, reference: StunReference, carrier: Carrier): StunTransaction {
+    return this.transactions.ask(nowMs, { to: reference.server, carrier }, { rtoMs: retransmissionMs(reference) });
+  }
+
+  // ---- The report
+
+  private reportOn(reference: StunReference): NatReport {
+    const isTranslated = this.isTranslated(reference.mapped);
+    const works = this.hairpin?.works;
+    const samples = this.mappingSamples(reference);
+    return {
+      servers: this.describeServers(),
+      udp: true,
+      translated: isTranslated,
+      mapping: judgeMapping(observationsOf(samples)),
+      filtering: this.judgeFiltering(reference),
+      portsPreserved: this.judgePorts(samples),
+      hairpin: works === undefined ? unknown(isTranslated ? "it was not tested" : "there is no NAT") : known(works),
+    };
+  }
+
+  private isTranslated(mapped: SocketAddress): boolean {
+    return !this.config.localHosts.includes(mapped.host);
+  }
+
+  /** The questions of the main socket whose answers tell how it is mapped. */
+  private mappingSamples({ mapped, other }: StunReference): readonly StunTransaction[] {
+    const asked = this.mapping?.asked ?? [];
+    if (this.filtering === undefined || this.config.filteringSocket !== undefined) return asked;
+    const all = [...asked, ...this.filtering.controls];
+    // A router that takes in what it should have dropped remembers the answers that did not get through, and then maps our own
+    // packets to their senders to another port. The second address by the port that never answered unasked is above that.
+    const clean = all.filter(({ question }) => question.to.port !== other?.port);
+    const agrees = clean.some((seen) => seen.question.to.host === other?.host && isSame(seen.mapped, mapped));
+    return agrees ? clean : all;
+  }
+
+  private judgeFiltering(reference: StunReference): Finding<KnownDependence> {
+    if (this.filtering === undefined) return unknown(this.filteringObstacle(reference) ?? "it was not tested");
+    return judgeFiltering(reference, this.filtering.states, (alternate) => this.mapping?.isAlive(alternate) ?? false);
+  }
+
+  private judgePorts(mapped: readonly StunTransaction[]): Finding<boolean> {
+    const { socket, filteringSocket, hairpinSocket } = this.config;
+    const samples = [
+      ...mapped.map((asked) => [asked, socket] as const),
+      [this.filteringOpening, filteringSocket] as const,
+      [this.hairpinOpening, hairpinSocket] as const,
+    ];
+    const kept = samples.flatMap(([asked, local]) =>
+      asked?.mapped && local ? [asked.mapped.port === local.port] : [],
+    );
+    if (kept.length === 0) return unknown("the port inside is not known");
+    if (!kept.includes(false)) return known(true);
+    return kept.includes(true) ? known(false, "for some connections only") : known(false);
+  }
+
+  private describeServers(): NatReport["servers"] {
+    const samples = [...(this.mapping?.asked ?? this.first), ...(this.filtering?.controls ?? [])];
+    return this.first.map((first) => {
+      const server = first.question.to;
+      const key = formatSocketAddress(server);
+      const times = samples.flatMap(({ question, rttMs }) =>
+        rttMs !== undefined && formatSocketAddress(question.to) === key ? [rttMs] : [],
+      );
+      const other = alternateOf(first);
+      return {
+        server,
+        answered: isAnswered(first),
+        ...(times.length === 0 ? {} : { rttMs: Math.min(...times) }),
+        ...(first.mapped === undefined ? {} : { mapped: first.mapped }),
+        ...(other === undefined ? {} : { other }),
+      };
+    });
+  }
+}
+
+/** What is known where nobody answered. */
+function silentReport(servers: NatReport["servers"]): NatReport {
+  const silence = unknown("no server answered");
+  const properties = { mapping: silence, filtering: silence, portsPreserved: silence, hairpin: silence };
+  return { servers, udp: false, translated: undefined, ...properties };
+}
+
+const isAnswered = (asked: StunTransaction | undefined): boolean => asked?.state === "answered";
+const isFailed = (asked: StunTransaction | undefined): boolean =>
+  asked?.state === "silent" || asked?.state === "refused";
+const isSame = (a: SocketAddress | undefined, b: SocketAddress): boolean => a?.host === b.host && a.port === b.port;

@@ -1,0 +1,57 @@
+// What was found out about the NAT, or the firewall, in front of a socket, in the terms of RFC 4787: each property with its value, or
+// without one and with the reason why it is not known. Nothing in here is guessed.
+
+import type { SocketAddress } from "../base/address.ts";
+import type { NatBehaviour, NatDependence } from "../wire/candidate.ts";
+
+export type KnownDependence = Exclude<NatDependence, "unknown">;
+
+/** A measured property. `value` is undefined where it is not known; `note` says why, or what restricts the value. */
+export interface Finding<T> {
+  readonly value: T | undefined;
+  readonly note?: string;
+}
+
+/** One of the servers that were asked. */
+export interface StunServerReport {
+  readonly server: SocketAddress;
+  readonly answered: boolean;
+  /** The shortest round trip to it, in ms. */
+  readonly rttMs?: number;
+  /** Where it sees our socket. */
+  readonly mapped?: SocketAddress;
+  /** The alternate that it names (RFC 5780). */
+  readonly other?: SocketAddress;
+}
+
+/** One family's findings. */
+export interface NatReport {
+  readonly servers: readonly StunServerReport[];
+  /** Whether any server answered. */
+  readonly udp: boolean;
+  /** Whether the address outside is another one than inside; undefined where no server answered. */
+  readonly translated: boolean | undefined;
+  readonly mapping: Finding<KnownDependence>;
+  readonly filtering: Finding<KnownDependence>;
+  readonly portsPreserved: Finding<boolean>;
+  /** Whether two sockets behind the NAT reach each other by their addresses outside. */
+  readonly hairpin: Finding<boolean>;
+}
+
+export function known<T>(value: T, note?: string): Finding<T> {
+  return note === undefined ? { value } : { value, note };
+}
+
+/** @param note a half-sentence for a person. */
+export function unknown(note: string): Finding<never> {
+  return { value: undefined, note };
+}
+
+/** What a peer is told of it. */
+export function natBehaviourOf(report: NatReport): NatBehaviour {
+  return {
+    mapping: report.mapping.value ?? "unknown",
+    filtering: report.filtering.value ?? "unknown",
+    portsPreserved: report.portsPreserved.value ?? false,
+  };
+}

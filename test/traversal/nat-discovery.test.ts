@@ -1,0 +1,152 @@
+// Every kind of NAT in the simulator is found out, over good links and bad ones, with everything that servers may lack.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type NatReport, natBehaviourOf } from "../../src/traversal/nat-report.ts";
+import type { NatBehaviour } from "../../src/wire/candidate.ts";
+import { decodeStun } from "../../src/wire/stun.ts";
+import { forSeeds } from "../sim/for-seeds.ts";
+import { type NatKind, natKinds } from "../sim/topology.ts";
+import { World } from "../sim/world.ts";
+import { addClient, addStunServer, discover, type ServerKind, type SocketUse } from "./stun-topology.ts";
+
+const behaviour = (
+  mapping: NatBehaviour["mapping"],
+  filtering: NatBehaviour["filtering"],
+  portsPreserved: boolean,
+): NatBehaviour => ({ mapping, filtering, portsPreserved });
+
+const HOME = behaviour("endpoint-independent", "address-and-port-dependent", true);
+const HARD = behaviour("address-and-port-dependent", "address-and-port-dependent", false);
+
+const EXPECTED: Readonly<Record<NatKind, NatBehaviour>> = {
+  none: behaviour("endpoint-independent", "endpoint-independent", true),
+  fullCone: behaviour("endpoint-independent", "endpoint-independent", true),
+  addressRestricted: behaviour("endpoint-independent", "address-dependent", true),
+  portRestricted: HOME,
+  linux: HOME,
+  symmetric: HARD,
+  symmetricSequential: HARD,
+  cgn: { ...HOME, portsPreserved: false },
+  cgnSymmetric: HARD,
+  udpBlocked: behaviour("unknown", "unknown", false),
+  badRouter: HOME,
+};
+
+const WITHOUT_NAT: ReadonlySet<NatKind> = new Set<NatKind>(["none", "udpBlocked"]);
+
+for (const use of ["separate", "shared"] as const satisfies readonly SocketUse[]) {
+  forSeeds(50, `every kind of NAT is known for what it is, at a loss of 10 % too (${use} sockets)`, (scenario) => {
+    for (const kind of natKinds) {
+      for (const lossProbability of [0, 0.1]) {
+        const world = scenario.world();
+        const server = addStunServer(world, "full");
+        const report = discover(world, addClient(world, kind, { lossProbability }), [server], use);
+        assert.deepEqual(natBehaviourOf(report), EXPECTED[kind], `${kind} at a loss of ${lossProbability}`);
+        assert.equal(report.udp, kind !== "udpBlocked");
+        assert.equal(report.translated, kind === "udpBlocked" ? undefined : kind !== "none");
+        const tested = use === "separate" && !WITHOUT_NAT.has(kind);
+        assert.equal(report.hairpin.value, tested ? kind === "cgn" : undefined);
+      }
+    }
+  });
+}
+
+/** What is found out by these servers, the first of which is the preferred one. */
+function report(kind: NatKind, servers: readonly ServerKind[], use: SocketUse = "separate", seed = 1): NatReport {
+  const world = new World({ seed });
+  const addresses = servers.map((server, i) => addStunServer(world, server, 1 + i * 10));
+  return discover(world, addClient(world, kind), addresses, use);
+}
+
+test("two servers that know nothing of RFC 5780 tell how a NAT maps, and not what it lets in", () => {
+  for (const kind of natKinds) {
+    const { mapping, filtering, portsPreserved } = report(kind, ["plain", "plain"]);
+    const hard = EXPECTED[kind].mapping === "address-and-port-dependent";
+    if (kind === "udpBlocked") continue;
+    assert.equal(mapping.value, hard ? "address-dependent" : "endpoint-independent", kind);
+    if (hard) assert.match(mapping.note ?? "", /on the port too, perhaps/);
+    assert.equal(filtering.value, undefined);
+    assert.match(filtering.note ?? "", /RFC 5780/);
+    assert.equal(portsPreserved.value, EXPECTED[kind].portsPreserved);
+  }
+});
+
+test("one server with one port tells no more than that it is there", () => {
+  const { udp, translated, mapping, filtering } = report("portRestricted", ["plain"]);
+  assert.deepEqual([udp, translated], [true, true]);
+  assert.equal(mapping.value, undefined);
+  assert.match(mapping.note ?? "", /it takes two/);
+  assert.equal(filtering.value, undefined);
+});
+
+test("a second port alone finds the hard NATs and the strict filters, and claims nothing beyond", () => {
+  for (const kind of natKinds) {
+    const { mapping, filtering } = report(kind, ["other-port"]);
+    const { mapping: expectedMapping, filtering: expectedFiltering } = EXPECTED[kind];
+    const strict = "address-and-port-dependent";
+    assert.equal(mapping.value, expectedMapping === strict ? strict : undefined, kind);
+    assert.equal(filtering.value, expectedFiltering === strict ? strict : undefined, kind);
+  }
+});
+
+test("a second server adds what the second address of the first one lacks", () => {
+  for (const kind of ["portRestricted", "symmetric", "badRouter"] as const) {
+    const found = report(kind, ["other-port", "plain"]);
+    assert.deepEqual(natBehaviourOf(found), EXPECTED[kind], kind);
+  }
+});
+
+test("the better server is used wherever it stands, and a dead one is not waited for to begin", () => {
+  for (const servers of [
+    ["plain", "full"],
+    ["other-port", "plain", "full"],
+  ] as const) {
+    assert.deepEqual(natBehaviourOf(report("addressRestricted", servers)), EXPECTED.addressRestricted);
+  }
+  const world = new World();
+  const dead = { family: 4, host: "192.0.2.77", port: 3478 } as const;
+  const found = discover(
+    world,
+    addClient(world, "addressRestricted"),
+    [dead, addStunServer(world, "full")],
+    "separate",
+  );
+  assert.deepEqual(natBehaviourOf(found), EXPECTED.addressRestricted);
+  assert.deepEqual(
+    found.servers.map(({ answered }) => answered),
+    [false, true],
+  );
+  assert.ok(world.nowMs < 8_000, `${world.nowMs} ms`);
+});
+
+test("silence is certain within seconds", () => {
+  const world = new World();
+  const found = discover(world, addClient(world, "udpBlocked"), [addStunServer(world, "full")], "separate");
+  assert.ok(world.nowMs < 8_000, `${world.nowMs} ms`);
+  assert.match(found.mapping.note ?? "", /no server answered/);
+});
+
+test("a filter is not called closed where the alternate that should have come through is dead", () => {
+  const world = new World();
+  const server = addStunServer(world, "full");
+  const client = addClient(world, "fullCone");
+  world.firewall.add({ to: client, matches: (payload) => decodeStun(payload)?.responseOrigin?.port === 4701 });
+  const found = discover(world, client, [server], "separate");
+  assert.equal(found.filtering.value, undefined);
+  assert.match(found.filtering.note ?? "", /does not answer, so its silence proves nothing/);
+});
+
+test("one discovery is a handful of small packets", () => {
+  for (const [kind, packetsMax] of [
+    ["none", 12],
+    ["portRestricted", 26],
+    ["symmetric", 26],
+  ] as const) {
+    const world = new World();
+    const client = addClient(world, kind);
+    discover(world, client, [addStunServer(world, "full")], "shared");
+    assert.ok(client.datagramsSent <= packetsMax, `${kind}: ${client.datagramsSent} packets`);
+    assert.ok(client.bytesSent <= packetsMax * 28);
+  }
+});

@@ -21,7 +21,6 @@ import type { ConnectionEvent } from "../transport/connection-event.ts";
 import { type ConnectOptions, Endpoint } from "../transport/endpoint.ts";
 import type { Stream } from "../transport/stream.ts";
 import type { TransportSettings } from "../transport/transport-settings.ts";
-import { MappedAddressQuery } from "../traversal/mapped-address-query.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
 import { isStun, packetKind, packetLength } from "../wire/datagram.ts";
 import { streamCode } from "../wire/stream-code.ts";
@@ -31,6 +30,7 @@ import { Dial, type DialOptions } from "./dial.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
 import { OwnNetwork } from "./own-network.ts";
 import { OwnSockets } from "./own-sockets.ts";
+import { OwnStun } from "./own-stun.ts";
 import { Peer } from "./peer.ts";
 import { RelayRoutes } from "./relay-routes.ts";
 import { RendezvousLink, type RendezvousPlace } from "./rendezvous-link.ts";
@@ -72,7 +72,7 @@ export class Agent implements Machine {
   private readonly rendezvous: RendezvousLink;
   private readonly network: OwnNetwork;
   private readonly sockets = new OwnSockets((event) => this.events.push(event));
-  private readonly mapped: MappedAddressQuery;
+  private readonly stun: OwnStun;
   private readonly channels: ChannelRequests;
   private isShutDown = false;
   private lastFrom: SocketAddress | undefined;
@@ -83,7 +83,6 @@ export class Agent implements Machine {
     this.random = config.random;
     this.directAfterMs = config.settings?.directAfterMs ?? 0;
     this.network = new OwnNetwork(config.settings?.spray ?? true);
-    this.mapped = new MappedAddressQuery(this.routes, config.random);
     this.endpoint = new Endpoint({
       identity: config.identity,
       instance: config.instance,
@@ -101,6 +100,15 @@ export class Agent implements Machine {
       emit: (event) => this.events.push(event),
     });
     this.channels = new ChannelRequests(this.rendezvous);
+    this.stun = new OwnStun({
+      routes: this.routes,
+      random: config.random,
+      log: config.log,
+      network: this.network,
+      sockets: this.sockets,
+      servers: () => this.rendezvous.addresses,
+      onMeasured: (nat) => this.setNatBehaviour(nat),
+    });
   }
 
   // ---- what the driver asks for
@@ -116,7 +124,13 @@ export class Agent implements Machine {
     this.network.hosts = [...addresses];
     if (isFirst) return;
     this.rendezvous.onNetworkChange(nowMs);
+    this.stun.onNetworkChange(nowMs);
     for (const peer of this.peers.values()) peer.onNetworkChange(nowMs);
+  }
+
+  /** How our NAT behaves, as far as it is known. */
+  get natBehaviour(): NatBehaviour {
+    return this.network.nat;
   }
 
   /** How our NAT was measured to behave; it decides how direct paths are looked for. */
@@ -162,6 +176,7 @@ export class Agent implements Machine {
     for (const peer of this.peers.values()) {
       peer.connection.close(nowMs, closeCode.goingAway, "the other side is shutting down");
     }
+    this.stun.stop();
     this.rendezvous.shutdown(nowMs);
   }
 
@@ -180,7 +195,7 @@ export class Agent implements Machine {
           this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length);
         }
       } else if (isStun(bytes, at)) {
-        this.onStun(from, carrier, bytes.subarray(at, at + length));
+        this.onStun(nowMs, from, carrier, bytes.subarray(at, at + length));
       } else if (bytes[at] === packetKind.identityReply) {
         this.rendezvous.onIdentityReply(nowMs, from, bytes.subarray(at, at + length));
       } else {
@@ -200,20 +215,16 @@ export class Agent implements Machine {
     return this.lastRoute;
   }
 
-  private onStun(from: SocketAddress, carrier: Carrier, packet: Uint8Array): void {
-    const seen = this.mapped.handleAnswer(from, carrier, packet);
+  private onStun(nowMs: number, from: SocketAddress, carrier: Carrier, packet: Uint8Array): void {
+    const seen = this.stun.handlePacket(nowMs, from, carrier, packet);
     if (seen === undefined) return;
     for (const peer of this.peers.values()) peer.onMappedAddress(seen.carrier, seen.address);
-  }
-
-  private queryMappedAddress(nowMs: number, carrier: Carrier): void {
-    const server = this.rendezvous.address;
-    if (server !== undefined) this.mapped.ask(nowMs, server, carrier);
   }
 
   handleTimeout(nowMs: number): void {
     this.endpoint.handleTimeout(nowMs);
     this.rendezvous.handleTimeout(nowMs);
+    this.stun.handleTimeout(nowMs);
     for (const dial of this.dials) if (dial.pollTimeout() <= nowMs) dial.handleTimeout(nowMs);
     for (const peer of this.peers.values()) if (peer.pollTimeout() <= nowMs) this.handlePeerTimeout(nowMs, peer);
     this.handleEndpointEvents(nowMs);
@@ -229,7 +240,7 @@ export class Agent implements Machine {
   }
 
   pollTimeout(): number {
-    let at = Math.min(this.endpoint.pollTimeout(), this.rendezvous.pollTimeout(), this.mapped.pollTimeout());
+    let at = Math.min(this.endpoint.pollTimeout(), this.rendezvous.pollTimeout(), this.stun.pollTimeout());
     for (const dial of this.dials) at = Math.min(at, dial.pollTimeout());
     for (const peer of this.peers.values()) at = Math.min(at, peer.pollTimeout());
     return at;
@@ -238,7 +249,7 @@ export class Agent implements Machine {
   pollTransmit(nowMs: number, out: Transmit): boolean {
     return (
       this.rendezvous.pollTransmit(nowMs, out) ||
-      this.mapped.pollTransmit(nowMs, out) ||
+      this.stun.pollTransmit(nowMs, out) ||
       this.endpoint.pollTransmit(nowMs, out)
     );
   }
@@ -329,7 +340,7 @@ export class Agent implements Machine {
       sockets: this.sockets,
       directAfterMs: this.directAfterMs,
       network: this.network,
-      queryMappedAddress: (at, carrier) => this.queryMappedAddress(at, carrier),
+      queryMappedAddress: (at, carrier) => this.stun.queryMappedAddress(at, carrier),
       emit: (event) => this.events.push(event),
       openChannel: (at, of) => this.channels.open(at, of),
     });
@@ -377,6 +388,7 @@ export class Agent implements Machine {
         case "registered":
         case "observed":
           this.onObserved(event.address);
+          this.stun.onRendezvous(nowMs);
           break;
         case "opened":
           this.onOpened(nowMs, event.request, event.route);

@@ -6,12 +6,15 @@ import { OBSERVED_ADDRESSES_MAX } from "../base/limits.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
 import type { DirectSearch } from "./direct-search.ts";
 
+/** Before anything was measured. */
+export const UNKNOWN_NAT: NatBehaviour = { mapping: "unknown", filtering: "unknown", portsPreserved: false };
+
 export class OwnNetwork {
   /** The socket's address on each interface. */
   hosts: readonly SocketAddress[] = [];
   /** Where others have seen us, the latest first. */
   observed: readonly SocketAddress[] = [];
-  nat: NatBehaviour = { mapping: "unknown", filtering: "unknown", portsPreserved: false };
+  nat = UNKNOWN_NAT;
   private readonly spray: boolean;
   private spraying: DirectSearch | undefined;
 

@@ -92,9 +92,11 @@ export class RendezvousLink {
     this.places = [];
   }
 
-  /** Of the rendezvous in use. */
-  get address(): SocketAddress | undefined {
-    return this.place?.addresses[0];
+  /** Of all rendezvous, the one in use first. */
+  get addresses(): readonly SocketAddress[] {
+    const { place } = this;
+    const others = this.places.filter((other) => other !== place);
+    return [...(place?.addresses ?? []), ...others.flatMap(({ addresses }) => addresses)];
   }
 
   /** Whether datagrams over this direct route come from the relay that we use. */

@@ -8,6 +8,7 @@ import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { createSecret } from "../../src/crypto/secret.ts";
 import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
+import type { StunSocket } from "../../src/rendezvous/stun-responder.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import { Agent, type AgentEvent, type AgentSettings } from "../../src/tunnel/agent.ts";
 import type { Dial } from "../../src/tunnel/dial.ts";
@@ -195,13 +196,15 @@ export class Deployment {
     for (const side of [this.device, this.laptop]) this.useRendezvous(side);
   }
 
-  startRendezvous(): RendezvousServer {
+  /** @param stunSockets the sockets of its host, opened already, where it has more than the main one. */
+  startRendezvous(stunSockets: readonly StunSocket[] = []): RendezvousServer {
     const server = new RendezvousServer({
       identity: this.rendezvousIdentity,
       instance: randomBytes(this.random, 8),
       random: this.random.fork("rendezvous"),
       cipher,
       log: silentLog,
+      stunSockets,
     });
     this.nats.r.run(server, () => {
       while (server.pollEvent() !== undefined) {}

@@ -1,0 +1,164 @@
+// What the agent asks STUN servers, which are its rendezvous: where its sockets are seen, and how the NAT before them behaves. The NAT is
+// measured when the rendezvous has taken us, and again whenever the network has changed: some twenty small packets each time.
+
+import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
+import { NAT_MEASURE_DELAY_MS, NAT_NETWORK_CHANGE_DELAY_MS } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Carrier, RouteTable } from "../base/route.ts";
+import type { Transmit } from "../base/transmit.ts";
+import { type MappedAddress, MappedAddressQuery } from "../traversal/mapped-address-query.ts";
+import { NatDiscovery } from "../traversal/nat-discovery.ts";
+import { type NatReport, natBehaviourOf } from "../traversal/nat-report.ts";
+import type { NatBehaviour } from "../wire/candidate.ts";
+import { type OwnNetwork, UNKNOWN_NAT } from "./own-network.ts";
+import type { OwnSockets } from "./own-sockets.ts";
+
+export interface OwnStunConfig {
+  readonly routes: RouteTable;
+  readonly random: Random;
+  readonly log: Log;
+  readonly network: OwnNetwork;
+  readonly sockets: OwnSockets;
+  /** Addresses of our rendezvous, the one in use first. */
+  servers(): readonly SocketAddress[];
+  onMeasured(nat: NatBehaviour): void;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class OwnStun {
+  private readonly config: OwnStunConfig;
+  private readonly queries: MappedAddressQuery;
+  private discovery: NatDiscovery | undefined;
+  /** The filtering test has a socket of its own, from which nothing was ever sent to anybody. */
+  private filteringSocket: Carrier[] = [];
+  private startAtMs = NEVER;
+  /** With which servers the present network was measured; undefined where it was not. */
+  private measuredWith: string | undefined;
+
+  constructor(config: OwnStunConfig) {
+    this.config = config;
+    this.queries = new MappedAddressQuery(config.routes, config.random);
+  }
+
+  /** Asks the rendezvous where the socket of `carrier` is seen. */
+  queryMappedAddress(nowMs: number, carrier: Carrier): void {
+    const [server] = this.config.servers();
+    if (server !== undefined) this.queries.ask(nowMs, server, carrier);
+  }
+
+  /** There is a rendezvous to ask. */
+  onRendezvous(nowMs: number): void {
+    if (this.measuredWith === this.serversKey() || this.startAtMs !== NEVER) return;
+    this.prepare(nowMs + NAT_MEASURE_DELAY_MS);
+  }
+
+  /** What is known belongs to another network. */
+  onNetworkChange(nowMs: number): void {
+    this.config.network.nat = UNKNOWN_NAT;
+    this.prepare(nowMs + NAT_NETWORK_CHANGE_DELAY_MS);
+  }
+
+  stop(): void {
+    this.discovery = undefined;
+    this.measuredWith = undefined;
+    this.startAtMs = NEVER;
+    this.config.sockets.close(this.filteringSocket);
+    this.filteringSocket = [];
+  }
+
+  private prepare(startAtMs: number): void {
+    this.stop();
+    this.startAtMs = startAtMs;
+    // The driver opens it by then.
+    this.filteringSocket = this.config.sockets.open(1);
+  }
+
+  /** IPv4 where there is any, since NATs are there; a firewall in front of IPv6 is measured where there is nothing else. */
+  private servers(): readonly SocketAddress[] {
+    const all = this.config.servers();
+    const ipv4 = all.filter(({ family }) => family === 4);
+    return ipv4.length > 0 ? ipv4 : all;
+  }
+
+  private serversKey(): string {
+    return this.servers().map(formatSocketAddress).join();
+  }
+
+  private start(nowMs: number): void {
+    this.startAtMs = NEVER;
+    const { routes, random, network } = this.config;
+    const servers = this.servers();
+    const port = network.hosts[0]?.port;
+    const [carrier] = this.filteringSocket;
+    if (servers.length === 0 || port === undefined || carrier === undefined) {
+      this.stop();
+      return;
+    }
+    this.measuredWith = this.serversKey();
+    this.discovery = new NatDiscovery({
+      routes,
+      random,
+      servers,
+      localHosts: network.hosts.map(({ host }) => host),
+      socket: { carrier: 0, port },
+      filteringSocket: { carrier },
+    });
+    this.discovery.start(nowMs);
+  }
+
+  /** @param packet one STUN message. @returns where a socket is seen, if that was asked for. */
+  handlePacket(nowMs: number, from: SocketAddress, carrier: Carrier, packet: Uint8Array): MappedAddress | undefined {
+    const { discovery } = this;
+    if (discovery !== undefined) {
+      discovery.handleDatagram(nowMs, from, packet, carrier);
+      this.collect(discovery);
+    }
+    return this.queries.handleAnswer(from, carrier, packet);
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs >= this.startAtMs) this.start(nowMs);
+    const { discovery } = this;
+    if (discovery === undefined) return;
+    discovery.handleTimeout(nowMs);
+    this.collect(discovery);
+  }
+
+  private collect(discovery: NatDiscovery): void {
+    const report = discovery.pollEvent();
+    if (report === undefined) return;
+    const { measuredWith } = this;
+    this.stop();
+    // Where nobody answered, the next session with a rendezvous is the time to ask again.
+    this.measuredWith = report.udp ? measuredWith : undefined;
+    this.tell(report);
+  }
+
+  /** What could not be measured this time is as it was: the network has not changed. */
+  private tell(report: NatReport): void {
+    const { log, network } = this.config;
+    const before = network.nat;
+    const measured = natBehaviourOf(report);
+    const nat = {
+      mapping: measured.mapping === "unknown" ? before.mapping : measured.mapping,
+      filtering: measured.filtering === "unknown" ? before.filtering : measured.filtering,
+      portsPreserved: report.portsPreserved.value ?? before.portsPreserved,
+    };
+    log.debug("measured the NAT", { ...nat, translated: report.translated });
+    const isNews =
+      nat.mapping !== before.mapping ||
+      nat.filtering !== before.filtering ||
+      nat.portsPreserved !== before.portsPreserved;
+    if (isNews) this.config.onMeasured(nat);
+  }
+
+  pollTimeout(): number {
+    return Math.min(this.startAtMs, this.queries.pollTimeout(), this.discovery?.pollTimeout() ?? NEVER);
+  }
+
+  pollTransmit(nowMs: number, out: Transmit): boolean {
+    return this.queries.pollTransmit(nowMs, out) || (this.discovery?.pollTransmit(nowMs, out) ?? false);
+  }
+}

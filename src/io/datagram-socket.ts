@@ -16,7 +16,10 @@ export interface DatagramCounters {
 }
 
 export interface DatagramHandlers {
-  /** One received datagram, or several of one sender that the kernel joined. The bytes belong to the handler. */
+  /**
+   * One received datagram, or several of one sender that the kernel joined. The bytes are the handler's to change, and only until
+   * it returns.
+   */
   onDatagram(from: SocketAddress, bytes: Uint8Array): void;
   /** The socket can send again after `send` left it not ready. */
   onReady(): void;

@@ -22,6 +22,18 @@ export interface Libc {
   getOption(fd: number, level: number, name: number): number | undefined;
   /** @param messageAddress the address of a msghdr. @returns the bytes sent, or −1. */
   sendmsg(fd: number, messageAddress: number, flags: number): number;
+  /**
+   * @param nameLengthAddress the address of the bytes that there are for the sender's address, four bytes
+   * @returns the bytes received, or −1.
+   */
+  recvfrom(
+    fd: number,
+    bufferAddress: number,
+    lengthBytes: number,
+    flags: number,
+    nameAddress: number,
+    nameLengthAddress: number,
+  ): number;
   close(fd: number): number;
 }
 
@@ -84,6 +96,7 @@ function bindLibc(koffi: Koffi): Libc | undefined {
       return getsockopt(fd, level, name, value, valueBytes) === 0 ? value[0] : undefined;
     },
     sendmsg: library.func("sendmsg", "intptr_t", ["int", "uintptr_t", "int"]),
+    recvfrom: library.func("recvfrom", "intptr_t", ["int", "uintptr_t", "size_t", "int", "uintptr_t", "uintptr_t"]),
     close: library.func("close", "int", ["int"]),
   };
 }

@@ -1,6 +1,7 @@
 // A UDP socket made by hand, so that it has what Node cannot ask for: received packets of one sender joined by the kernel (UDP_GRO),
 // Don't Fragment without the kernel's own idea of the path's MTU (RFC 8899 wants to probe it), and buffers beyond the system's
-// cap where we are root. It is handed to dgram, which receives from it; offload-sender.ts sends.
+// cap where we are root. It is handed to dgram, which tells when something came and sends what had to wait; offload-sender.ts sends
+// and offload-receiver.ts receives all the rest.
 
 import type { Socket } from "node:dgram";
 import { SOCKET_BUFFER_BYTES } from "../base/limits.ts";
@@ -9,6 +10,7 @@ import type { DatagramCounters } from "./datagram-socket.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import { AF_INET, AF_INET6, kernelAddress } from "./offload-address.ts";
 import { SOL_UDP, UDP_SEGMENT } from "./offload-message.ts";
+import { OffloadReceiver, type OffloadReceiverOptions } from "./offload-receiver.ts";
 import { OffloadSender } from "./offload-sender.ts";
 
 const SOCK_DGRAM = 2;
@@ -29,11 +31,11 @@ const IPV6_DONTFRAG = 62;
 const PMTUDISC_PROBE = 3;
 const UDP_GRO = 104;
 
-/** A bound dgram socket, and what sends over the same descriptor. */
+/** A bound dgram socket, and what uses the same descriptor, no longer than until `socket` is closed. */
 export interface OffloadSocket {
   readonly socket: Socket;
-  /** To be called once; the sender is used no more when `socket` has been closed. */
   createSender(counters: DatagramCounters): OffloadSender;
+  createReceiver(counters: DatagramCounters, parse: OffloadReceiverOptions["parse"]): OffloadReceiver;
 }
 
 interface Place {
@@ -65,6 +67,7 @@ export function openOffloadSocket(
   return {
     socket,
     createSender: (counters) => new OffloadSender({ libc, fd, family, segmentation, counters, log }),
+    createReceiver: (counters, parse) => new OffloadReceiver({ libc, fd, family, counters, parse }),
   };
 }
 

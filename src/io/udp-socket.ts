@@ -12,6 +12,7 @@ import { SOCKET_BUFFER_BYTES, SOCKET_SENDERS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { Transmit } from "../base/transmit.ts";
 import type { DatagramCounters, DatagramHandlers, DatagramSocket } from "./datagram-socket.ts";
+import type { OffloadReceiver } from "./offload-receiver.ts";
 import type { OffloadSender } from "./offload-sender.ts";
 import { type OffloadSocket, openOffloadSocket } from "./offload-socket.ts";
 
@@ -106,6 +107,7 @@ class UdpSocket implements DatagramSocket {
 
   private readonly socket: Socket;
   private readonly sender: OffloadSender | undefined;
+  private readonly receiver: OffloadReceiver | undefined;
   private readonly log: Log;
   private readonly mapIpv4: boolean;
   /** Batches that the kernel has not taken yet. */
@@ -118,7 +120,10 @@ class UdpSocket implements DatagramSocket {
   constructor(bound: BoundSocket, host: string, log: Log) {
     const { socket } = bound;
     this.socket = socket;
-    this.sender = "createSender" in bound ? bound.createSender(this.counters) : undefined;
+    if ("createSender" in bound) {
+      this.sender = bound.createSender(this.counters);
+      this.receiver = bound.createReceiver(this.counters, (info) => this.senders.get(info));
+    }
     this.log = log;
     this.localPort = socket.address().port;
     this.localHost = host;
@@ -187,11 +192,13 @@ class UdpSocket implements DatagramSocket {
     const from = this.senders.get(info);
     if (from === undefined) this.counters.receiveErrors++;
     else this.handlers?.onDatagram(from, bytes);
+    if (this.handlers !== undefined) this.receiver?.receive(this.handlers);
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.receiver?.stop();
     this.socket.close();
   }
 }
@@ -204,7 +211,7 @@ class SenderCache {
   private readonly known = new Map<string, SocketAddress>();
 
   /** @returns undefined for an address with a zone or port 0, which nothing can be sent to. */
-  get(info: RemoteInfo): SocketAddress | undefined {
+  get(info: Pick<RemoteInfo, "address" | "port">): SocketAddress | undefined {
     if (info.port === this.lastPort && info.address === this.lastHost) return this.lastAddress;
     this.lastHost = info.address;
     this.lastPort = info.port;
@@ -212,7 +219,7 @@ class SenderCache {
     return this.lastAddress;
   }
 
-  private lookUp(info: RemoteInfo): SocketAddress | undefined {
+  private lookUp(info: Pick<RemoteInfo, "address" | "port">): SocketAddress | undefined {
     const key = `${info.address} ${info.port}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;

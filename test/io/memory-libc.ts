@@ -1,5 +1,5 @@
-// A C library made of nothing: memory has made-up addresses, and sendmsg reads its structures from there by the kernel's layout for
-// the size of a word that is asked for. What it was handed can be looked at, and it fails when it is told to.
+// A C library made of nothing: memory has made-up addresses, sendmsg reads its structures from there by the kernel's layout for
+// the size of a word that is asked for, and recvfrom writes what it was given to deliver. It fails when it is told to.
 
 import assert from "node:assert/strict";
 import { constants } from "node:os";
@@ -17,6 +17,8 @@ export interface SentMessage {
 export class MemoryLibc implements Libc {
   readonly wordBytes: 4 | 8;
   readonly sent: SentMessage[] = [];
+  /** What is to be received: the sender's sockaddr, and the bytes. */
+  readonly inbox: { readonly name: Uint8Array; readonly data: Uint8Array }[] = [];
   /** Asked before each send: an errno, or 0 to let it pass. */
   failure: (message: SentMessage) => number = () => 0;
   private readonly memory: { at: number; bytes: Uint8Array }[] = [];
@@ -102,6 +104,28 @@ export class MemoryLibc implements Libc {
 
   getOption(): number | undefined {
     return constants.errno.ENOPROTOOPT;
+  }
+
+  recvfrom(
+    fd: number,
+    bufferAddress: number,
+    lengthBytes: number,
+    flags: number,
+    nameAddress: number,
+    nameLengthAddress: number,
+  ): number {
+    assert.equal(flags, 0x40, "MSG_DONTWAIT");
+    assert.ok(fd > 0 && lengthBytes >= 65_536);
+    const message = this.inbox.shift();
+    if (message === undefined) {
+      this.error = constants.errno.EAGAIN;
+      return -1;
+    }
+    assert.ok(this.int(nameLengthAddress) >= message.name.length, "room for the name");
+    this.read(nameAddress, message.name.length).set(message.name);
+    this.read(nameLengthAddress, 4).set([message.name.length, 0, 0, 0]);
+    this.read(bufferAddress, lengthBytes).set(message.data);
+    return message.data.length;
   }
 
   close(): number {

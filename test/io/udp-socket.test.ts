@@ -6,7 +6,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { formatSocketAddress, socketAddress } from "../../src/base/address.ts";
+import { formatSocketAddress, type SocketAddress, socketAddress } from "../../src/base/address.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import type { DatagramSocket } from "../../src/io/datagram-socket.ts";
@@ -16,6 +16,7 @@ import { openUdpSocket, type UdpSocketOptions } from "../../src/io/udp-socket.ts
 const routes = new RouteTable();
 
 interface Received {
+  readonly sender: SocketAddress;
   readonly from: string;
   readonly bytes: number[];
 }
@@ -25,7 +26,11 @@ interface OpenSocket {
   readonly received: Received[];
 }
 
-type Open = (host?: string, options?: Partial<UdpSocketOptions>) => Promise<OpenSocket>;
+type Open = (
+  host?: string,
+  options?: Partial<UdpSocketOptions>,
+  onReceived?: (socket: DatagramSocket) => void,
+) => Promise<OpenSocket>;
 
 const lacking = loadLibc() === undefined ? "koffi is not here, or the machine is not known" : false;
 
@@ -34,11 +39,15 @@ async function openSocket(
   offload: boolean,
   host?: string,
   options?: Partial<UdpSocketOptions>,
+  onReceived?: (socket: DatagramSocket) => void,
 ): Promise<OpenSocket> {
   const socket = await openUdpSocket({ ...(host && { host }), log: silentLog, offload, ...options });
   const received: Received[] = [];
   socket.start({
-    onDatagram: (from, bytes) => received.push({ from: formatSocketAddress(from), bytes: [...bytes] }),
+    onDatagram(from, bytes) {
+      received.push({ sender: from, from: formatSocketAddress(from), bytes: [...bytes] });
+      onReceived?.(socket);
+    },
     onReady() {},
   });
   t.after(() => socket.close());
@@ -49,7 +58,7 @@ async function openSocket(
 function testBoth(claim: string, body: (t: TestContext, open: Open) => Promise<void> | void): void {
   for (const offload of [false, true]) {
     test(`${offload ? "with offload" : "on dgram"}: ${claim}`, { skip: offload && lacking }, (t) =>
-      body(t, (host, options) => openSocket(t, offload, host, options)),
+      body(t, (...rest) => openSocket(t, offload, ...rest)),
     );
   }
 }
@@ -86,15 +95,16 @@ testBoth("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 
   send(both.socket, "127.0.0.1", four.socket.localPort, [44]);
   send(both.socket, "::1", six.socket.localPort, [66]);
   await sleep(50);
+  const seen = ({ received }: OpenSocket) => received.map(({ from, bytes }) => ({ from, bytes }));
   assert.deepEqual(
-    both.received.sort((a, b) => (a.bytes[0] as number) - (b.bytes[0] as number)),
+    seen(both).sort((a, b) => (a.bytes[0] as number) - (b.bytes[0] as number)),
     [
       { from: `127.0.0.1:${four.socket.localPort}`, bytes: [4] },
       { from: `[::1]:${six.socket.localPort}`, bytes: [6] },
     ],
   );
-  assert.deepEqual(four.received, [{ from: `127.0.0.1:${both.socket.localPort}`, bytes: [44] }]);
-  assert.deepEqual(six.received, [{ from: `[::1]:${both.socket.localPort}`, bytes: [66] }]);
+  assert.deepEqual(seen(four), [{ from: `127.0.0.1:${both.socket.localPort}`, bytes: [44] }]);
+  assert.deepEqual(seen(six), [{ from: `[::1]:${both.socket.localPort}`, bytes: [66] }]);
 });
 
 testBoth("a batch leaves as packets of its segment size, the last one shorter", async (_t, open) => {
@@ -154,6 +164,34 @@ testBoth("packets of every size and number arrive byte for byte, in order", asyn
   assert.equal(a.socket.counters.sendErrors, 0);
   const packets = batches.reduce((sum, [lengthBytes, segmentBytes]) => sum + Math.ceil(lengthBytes / segmentBytes), 0);
   assert.equal(a.socket.counters.sentDatagrams, packets);
+});
+
+testBoth("many senders are told apart, and each is one object", async (_t, open) => {
+  const b = await open();
+  const hosts = b.socket.families.includes(6) ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
+  const senders = await Promise.all([...hosts, ...hosts].map((host) => open(host)));
+  for (let i = 0; i < 90; i++) {
+    const { socket } = senders[i % senders.length] as OpenSocket;
+    send(socket, socket.localHost, b.socket.localPort, [i]);
+    if (i % 30 === 29) await receivedBytes(b, i + 1);
+  }
+  assert.equal((await receivedBytes(b, 90)).length, 90);
+  for (const { from, bytes } of b.received) {
+    const { socket } = senders[(bytes[0] as number) % senders.length] as OpenSocket;
+    assert.equal(from, formatSocketAddress(socketAddress(socket.localHost, socket.localPort) as SocketAddress));
+  }
+  assert.equal(new Set(b.received.map(({ sender }) => sender)).size, senders.length);
+});
+
+testBoth("a socket may be closed by what it received", async (_t, open) => {
+  const a = await open("127.0.0.1");
+  const b = await open("127.0.0.1", {}, (socket) => socket.close());
+  for (let i = 0; i < 5; i++) send(a.socket, "127.0.0.1", b.socket.localPort, [i]);
+  await sleep(50);
+  assert.deepEqual(
+    b.received.map(({ bytes }) => bytes),
+    [[0]],
+  );
 });
 
 testBoth("a buffer may be filled again as soon as it was sent, however fast", async (_t, open) => {

@@ -1,0 +1,121 @@
+// The receiver over a C library in memory: senders of every kind, a bound for each turn, an end in the middle.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turnEnd } from "node:timers/promises";
+import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
+import { SOCKET_READ_BYTES } from "../../src/base/limits.ts";
+import type { DatagramCounters } from "../../src/io/datagram-socket.ts";
+import { kernelAddress } from "../../src/io/offload-address.ts";
+import { OffloadReceiver } from "../../src/io/offload-receiver.ts";
+import { MemoryLibc } from "./memory-libc.ts";
+
+// The receive buffer belongs to all sockets of a process, and so do its addresses.
+const libc = new MemoryLibc(8);
+
+function makeReceiver(family: 4 | 6) {
+  libc.inbox.length = 0;
+  const counters: DatagramCounters = { sentDatagrams: 0, receivedDatagrams: 0, sendErrors: 0, receiveErrors: 0 };
+  const parsed: string[] = [];
+  const parse = ({ address, port }: { address: string; port: number }): SocketAddress | undefined => {
+    parsed.push(`${address} ${port}`);
+    return socketAddress(address, port);
+  };
+  const receiver = new OffloadReceiver({ libc, fd: 7, family, counters, parse });
+  const received: { from: SocketAddress; bytes: number[] }[] = [];
+  const handlers = {
+    onDatagram: (from: SocketAddress, bytes: Uint8Array) => void received.push({ from, bytes: [...bytes] }),
+    onReady() {},
+  };
+  const deliver = (host: string, port: number, data: readonly number[]): void => {
+    libc.inbox.push({ name: kernelAddress(family, host, port) as Uint8Array, data: Uint8Array.from(data) });
+  };
+  return { receiver, received, parsed, counters, handlers, deliver };
+}
+
+test("what waits is handed on in order, with its length and its sender", () => {
+  const { receiver, received, counters, handlers, deliver } = makeReceiver(4);
+  deliver("192.0.2.1", 4700, [1, 2, 3]);
+  deliver("192.0.2.1", 4700, [4]);
+  deliver("192.0.2.1", 4700, []);
+  deliver("198.51.100.255", 65_535, [5, 6, 7]);
+  receiver.receive(handlers);
+  assert.deepEqual(received, [
+    { from: socketAddress("192.0.2.1", 4700), bytes: [1, 2, 3] },
+    { from: socketAddress("192.0.2.1", 4700), bytes: [4] },
+    { from: socketAddress("192.0.2.1", 4700), bytes: [] },
+    { from: socketAddress("198.51.100.255", 65_535), bytes: [5, 6, 7] },
+  ]);
+  assert.equal(counters.receivedDatagrams, 4);
+});
+
+test("a sender is looked at once, however many take turns, and is one object", () => {
+  for (const [family, hosts] of [
+    [4, ["192.0.2.1", "255.255.255.255"]],
+    [6, ["192.0.2.1", "2001:db8::1", "2001:db8:1::", "::1"]],
+  ] as const) {
+    const { receiver, received, parsed, handlers, deliver } = makeReceiver(family);
+    const senders = hosts.flatMap((host) => [1, 2].map((port) => [host, port] as const));
+    for (let round = 0; round < 3; round++) for (const [host, port] of senders) deliver(host, port, [round]);
+    receiver.receive(handlers);
+    assert.equal(parsed.length, senders.length);
+    for (const [i, { from, bytes }] of received.entries()) {
+      const [host, port] = senders[i % senders.length] as (typeof senders)[number];
+      assert.deepEqual(from, socketAddress(host, port));
+      assert.equal(from, received[i % senders.length]?.from);
+      assert.deepEqual(bytes, [Math.floor(i / senders.length)]);
+    }
+  }
+});
+
+test("senders are described as dgram describes them", () => {
+  const { receiver, parsed, handlers, deliver } = makeReceiver(6);
+  deliver("192.0.2.1", 80, [1]);
+  deliver("2001:db8::1", 80, [1]);
+  receiver.receive(handlers);
+  assert.deepEqual(parsed, ["::ffff:192.0.2.1 80", "2001:db8::1 80"]);
+});
+
+test("a sender with a zone is counted, and nothing is handed on", () => {
+  const { receiver, received, counters, handlers, deliver } = makeReceiver(6);
+  const name = kernelAddress(6, "fe80::1", 80) as Uint8Array;
+  name[24] = 2;
+  libc.inbox.push({ name, data: Uint8Array.of(1) });
+  deliver("2001:db8::1", 80, [2]);
+  receiver.receive(handlers);
+  assert.deepEqual(received, [{ from: socketAddress("2001:db8::1", 80), bytes: [2] }]);
+  assert.equal(counters.receiveErrors, 1);
+});
+
+test("a flood, of large messages or of empty ones, is read in parts, one each turn of the event loop", async () => {
+  for (const lengthBytes of [60_000, 0]) {
+    const { receiver, received, handlers, deliver } = makeReceiver(4);
+    const data = new Array<number>(lengthBytes).fill(1);
+    for (let i = 0; i < 2_000; i++) deliver("192.0.2.1", 80, data.length > 0 && i > 30 ? [1] : data);
+    for (let i = 0; i < 3; i++) receiver.receive(handlers);
+    const first = received.length;
+    assert.ok(first > 0 && first <= SOCKET_READ_BYTES / 1_024, `${first} messages of ${lengthBytes} bytes`);
+    assert.ok(first * lengthBytes < SOCKET_READ_BYTES + 60_000);
+    await turnEnd();
+    receiver.receive(handlers);
+    assert.ok(received.length > first);
+  }
+});
+
+test("a socket that is closed while a message is handled is not read again", () => {
+  const { receiver, received, handlers, deliver } = makeReceiver(4);
+  for (let i = 0; i < 3; i++) deliver("192.0.2.1", 80, [i]);
+  receiver.receive({
+    ...handlers,
+    onDatagram(from, bytes) {
+      handlers.onDatagram(from, bytes);
+      receiver.stop();
+    },
+  });
+  receiver.receive(handlers);
+  assert.deepEqual(
+    received.map(({ bytes }) => bytes),
+    [[0]],
+  );
+  assert.equal(libc.inbox.length, 2);
+});

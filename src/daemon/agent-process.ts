@@ -11,6 +11,7 @@ import { formatHostAndPort, type RendezvousAddress } from "../crypto/rendezvous-
 import { ConnectionQuota } from "../io/connection-quota.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
 import { Driver } from "../io/driver.ts";
+import { FurtherSockets } from "../io/further-sockets.ts";
 import { interfaceAddresses } from "../io/interface-addresses.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { NetworkWatch } from "../io/network-watch.ts";
@@ -50,6 +51,7 @@ export class AgentProcess {
   private readonly options: AgentProcessOptions;
   private readonly socket: DatagramSocket;
   private readonly driver: Driver<AgentEvent>;
+  private readonly furtherSockets: FurtherSockets;
   private readonly directory: RendezvousDirectory;
   private readonly network: NetworkWatch;
   private readonly settings: TestSettings;
@@ -95,6 +97,11 @@ export class AgentProcess {
       socket,
       onEvent: (nowMs, event) => this.onEvent(nowMs, event),
       onFault: (error) => endByBug(error, options.context.output.json),
+    });
+    this.furtherSockets = new FurtherSockets({
+      log,
+      add: (carrier, opened) => this.driver.addSocket(carrier, opened),
+      remove: (carrier) => this.driver.closeSocket(carrier),
     });
     const wake = (): void => this.driver.wake();
     this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, quota: this.quota });
@@ -155,6 +162,7 @@ export class AgentProcess {
     this.driver.flush();
     await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
     this.driver.stop();
+    this.furtherSockets.closeAll();
     this.socket.close();
   }
 
@@ -186,6 +194,12 @@ export class AgentProcess {
         break;
       case "stop-sending":
         forwarder.onStopSending(event.stream);
+        break;
+      case "open-udp-sockets":
+        this.furtherSockets.open(event.carriers);
+        break;
+      case "close-udp-sockets":
+        this.furtherSockets.close(event.carriers);
         break;
       case "path":
         this.tellPath(event);

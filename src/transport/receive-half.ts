@@ -43,6 +43,11 @@ export class ReceiveHalf {
     return this.finalSize !== undefined;
   }
 
+  /** Blocks of memory that unread bytes take up. */
+  get blockCount(): number {
+    return this.buffer.blockCount;
+  }
+
   get hasNews(): boolean {
     return this.buffer.hasReadable || this.isEnded;
   }

@@ -33,7 +33,7 @@ interface Bench {
 
 function bench(): Bench {
   const owner = new Recorder();
-  return { owner, path: new Path(1, route, 0, BYTES, (bytes) => new CongestionCubic(bytes), owner) };
+  return { owner, path: new Path(1, route, 0, BYTES, BYTES, (bytes) => new CongestionCubic(bytes), owner) };
 }
 
 /** Sends a packet. @returns its number. */

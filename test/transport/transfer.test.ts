@@ -81,5 +81,6 @@ forSeeds(60, "every byte arrives once and in order over links that lose, reorder
   for (const path of connection.paths.all) assert.equal(path.bytesInFlight, 0);
   const sent = hostA.datagramsSent + hostB.datagramsSent;
   world.runFor(60_000);
-  assert.ok(hostA.datagramsSent + hostB.datagramsSent - sent < 20, "an idle connection is nearly silent");
+  const idle = hostA.datagramsSent + hostB.datagramsSent - sent;
+  assert.ok(idle < 30, `${idle} datagrams in an idle minute`);
 });

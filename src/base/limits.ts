@@ -18,6 +18,12 @@ export const PERSISTENT_CONGESTION_THRESHOLD = 3;
 export const CUBIC_BETA = 0.7;
 /** CUBIC's scaling constant, segments/s³ (RFC 9438 §5). */
 export const CUBIC_C = 0.4;
+/** HyStart++ (RFC 9406 §4.3): bounds of the growth that ends slow start, samples a round, and conservative slow start's growth and rounds. */
+export const HYSTART_RTT_THRESHOLD_MIN_MS = 4;
+export const HYSTART_RTT_THRESHOLD_MAX_MS = 16;
+export const HYSTART_RTT_SAMPLES = 8;
+export const HYSTART_CSS_GROWTH_DIVISOR = 4;
+export const HYSTART_CSS_ROUNDS = 5;
 /** STUN: a request is sent again after this long while nothing is known of the round trip (RFC 8489 §6.2.1). */
 export const STUN_RTO_MS = 500;
 /** STUN: a request is sent this often at most, Rc (RFC 8489 §6.2.1). */
@@ -466,3 +472,19 @@ export const MAPPED_ADDRESS_TRIES = 5;
 export const OWN_CARRIER_MIN = 1_000;
 /** Fresh sockets that one search opens before it settles for the relay. */
 export const FRESH_SOCKETS_MAX = 4;
+
+// ---- Ours: path MTU --------------------------------------------------------------------------------------------------
+
+/**
+ * UDP payloads worth a probe: the IPv6 minimum, PPPoE inside tunnels, WireGuard's 1420, Ethernet less PPPoE, over IPv6 and IPv4, jumbo
+ * frames, and what loopback carries.
+ */
+export const MTU_SIZES: readonly number[] = [1232, 1252, 1332, 1372, 1392, 1420, 1432, 1452, 1472, 8_952, 8_972, 32_000, 65_000];
+/** UDP payload of a full Ethernet frame over IPv4. */
+export const DATAGRAM_BYTES_ETHERNET = 1_472;
+/** A size has failed when so many probes of it were lost (RFC 8899 §5.1.2). */
+export const MTU_PROBES_MAX = 3;
+/** Larger sizes are tried again after this long (RFC 8899 §5.1.1, PMTU_RAISE_TIMER). */
+export const MTU_RAISE_MS = 600_000;
+/** So many large packets lost in a row, with none arriving, are a black hole and not congestion. */
+export const MTU_BLACK_HOLE_PACKETS = 10;

@@ -1,8 +1,9 @@
 // CUBIC (RFC 9438): after a loss the window returns to where it was along a cubic of time, stays there for a
-// while, then probes beyond. Slow start is the simple one of RFC 5681: the window doubles every round trip.
+// while, then probes beyond. Slow start doubles the window every round trip, until a loss or HyStart++ (RFC 9406) ends it.
 
 import { CUBIC_BETA, CUBIC_C, INITIAL_WINDOW_PACKETS, WINDOW_BYTES_MAX, WINDOW_PACKETS_MIN } from "../base/limits.ts";
 import type { CongestionController } from "./congestion-controller.ts";
+import { Hystart } from "./hystart.ts";
 import type { RttEstimator } from "./rtt-estimator.ts";
 
 /** What has to be put back when a loss proves spurious. */
@@ -35,6 +36,7 @@ export class CongestionCubic implements CongestionController {
   private renoBytes = 0;
   private recoveryStartMs = Number.NEGATIVE_INFINITY;
   private undo: Undo | undefined;
+  private readonly hystart = new Hystart();
 
   constructor(packetBytes: number) {
     this.packetBytes = packetBytes;
@@ -59,10 +61,17 @@ export class CongestionCubic implements CongestionController {
       return;
     }
     if (this.window < this.thresholdBytes) {
-      this.window = Math.min(this.window + bytes, WINDOW_BYTES_MAX);
+      this.slowStart(nowMs, bytes, sentAtMs, rtt);
       return;
     }
     this.avoidCongestion(nowMs, bytes, rtt);
+  }
+
+  private slowStart(nowMs: number, ackedBytes: number, sentAtMs: number, rtt: RttEstimator): void {
+    const isOver =
+      this.thresholdBytes === Number.POSITIVE_INFINITY && this.hystart.onAck(nowMs, sentAtMs, rtt.latestMs);
+    this.window = Math.min(this.window + ackedBytes / this.hystart.growthDivisor, WINDOW_BYTES_MAX);
+    if (isOver) this.thresholdBytes = this.window;
   }
 
   private avoidCongestion(nowMs: number, ackedBytes: number, rtt: RttEstimator): void {
@@ -139,5 +148,6 @@ export class CongestionCubic implements CongestionController {
     this.epochStartMs = undefined;
     this.recoveryStartMs = Number.NEGATIVE_INFINITY;
     this.undo = undefined;
+    this.hystart.reset();
   }
 }

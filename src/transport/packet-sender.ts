@@ -20,6 +20,7 @@ import {
   writeClose,
   writeDatagram,
   writeObservedAddress,
+  writePadding,
   writePathChallenge,
   writePathResponse,
   writePing,
@@ -56,7 +57,8 @@ export class PacketSender {
     for (const path of paths.all) {
       if (path.state !== "failed" && this.fillBatch(nowMs, keys, path, out)) return true;
     }
-    return false;
+    const { active } = paths;
+    return active !== undefined && this.buildMtuProbe(nowMs, keys, active, out);
   }
 
   private fillBatch(nowMs: number, keys: PacketKeys, path: Path, out: Transmit): boolean {
@@ -114,6 +116,24 @@ export class PacketSender {
     const bytes = writer.offset + TAG_BYTES - out.lengthBytes;
     path.onPacketSent(packet, nowMs, bytes, eliciting);
     return bytes;
+  }
+
+  /** A padded packet of a size that the path has not been seen to carry (RFC 8899 §4.1); it is lost without harm. */
+  private buildMtuProbe(nowMs: number, keys: PacketKeys, path: Path, out: Transmit): boolean {
+    const bytes = path.mtuProbeDue(nowMs);
+    if (bytes === undefined) return false;
+    const headerAt = this.begin(path.route, out);
+    this.writer.end = bytes - TAG_BYTES;
+    const packet = path.sent.prepare(nowMs);
+    packet.keyEpoch = keys.sendEpoch;
+    packet.mtuProbe = true;
+    writePing(this.writer);
+    writePadding(this.writer, this.writer.remainingBytes);
+    this.seal(keys, out.buffer, headerAt, path.id, packet.packetNumber);
+    this.end(out);
+    path.onMtuProbeSent(out.lengthBytes);
+    path.onPacketSent(packet, nowMs, out.lengthBytes, true);
+    return true;
   }
 
   /** Whether window and pacer let an ack-eliciting packet go; remembers what held it back. */

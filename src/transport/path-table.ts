@@ -99,8 +99,8 @@ export class PathTable {
   private create(nowMs: number, route: Route): Path | undefined {
     const spacesAtPeer = this.paths.length + this.abandonedUntold.size;
     if (this.paths.length < PATHS_MAX && spacesAtPeer < RECEIVE_SPACES_MAX && this.nextId <= PATH_ID_MAX) {
-      const { datagramBytes, congestion } = this.settings;
-      const path = new Path(this.nextId++, route, nowMs, datagramBytes, congestion, this.owner);
+      const { datagramBytes, datagramBytesMax, congestion } = this.settings;
+      const path = new Path(this.nextId++, route, nowMs, datagramBytes, datagramBytesMax, congestion, this.owner);
       this.paths.push(path);
       return path;
     }

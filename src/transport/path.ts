@@ -14,6 +14,7 @@ import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { Route, Via } from "../base/route.ts";
 import type { CongestionController, CongestionControllerFactory } from "./congestion-controller.ts";
 import { LossDetection } from "./loss-detection.ts";
+import { MtuDiscovery } from "./mtu-discovery.ts";
 import { Pacer } from "./pacer.ts";
 import { RttEstimator } from "./rtt-estimator.ts";
 import { packetState, type SentPacket, SentPackets } from "./sent-packets.ts";
@@ -58,6 +59,8 @@ export class Path implements PathSummary {
   readonly pacer = new Pacer();
   /** UDP payload of a full packet on this path, the relay's header included. */
   datagramBytes: number;
+  private readonly datagramBytesMax: number;
+  private mtuSearch: MtuDiscovery;
   /** Probe timeouts in a row without an acknowledgement, by which the next one is backed off. */
   ptoCount = 0;
   /** The same count as evidence against the path: the back-off may start anew, silence stays silence. */
@@ -107,12 +110,15 @@ export class Path implements PathSummary {
     route: Route,
     nowMs: number,
     datagramBytes: number,
+    datagramBytesMax: number,
     congestion: CongestionControllerFactory,
     owner: PacketOwner,
   ) {
     this.id = id;
     this.route = route;
     this.datagramBytes = datagramBytes;
+    this.datagramBytesMax = datagramBytesMax;
+    this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, datagramBytesMax);
     this.congestion = congestion(datagramBytes);
     this.owner = owner;
     this.lastSentAtMs = nowMs;
@@ -224,6 +230,9 @@ export class Path implements PathSummary {
       this.ackedNewest = packet;
     }
     this.sent.settle(packet, packetState.acked);
+    if (packet.mtuProbe) this.mtuSearch.onProbeAcked(this.ackNowMs, packet.bytes);
+    else this.mtuSearch.onPacketAcked(packet.bytes);
+    if (this.mtuSearch.datagramBytes !== this.datagramBytes) this.onMtuChanged();
     this.owner.onPacketAcked(packet, this.ackNowMs);
   }
 
@@ -263,11 +272,32 @@ export class Path implements PathSummary {
     this.lostPackets++;
     // What was handed to a probe or to another path is on its way again, and is lost with that packet if at all.
     if (!packet.requeued) this.owner.onPacketLost(packet);
-    if (packet.mtuProbe) return;
+    if (packet.mtuProbe) {
+      this.mtuSearch.onProbeLost(packet.lostAtMs, packet.bytes);
+      return;
+    }
+    if (this.mtuSearch.onPacketLost(packet.lostAtMs, packet.bytes)) this.onMtuChanged();
     this.lossCount++;
     this.lossBytes += packet.bytes;
     this.lossFirst ??= packet;
     this.lossLast = packet;
+  }
+
+  // ---- path MTU
+
+  /** @returns the size of an MTU probe that is due, or undefined. */
+  mtuProbeDue(nowMs: number): number | undefined {
+    return this.state === "working" && this.ptoCount === 0 ? this.mtuSearch.probeDue(nowMs) : undefined;
+  }
+
+  onMtuProbeSent(bytes: number): void {
+    this.mtuSearch.onProbeSent(bytes);
+  }
+
+  private onMtuChanged(): void {
+    this.datagramBytes = this.mtuSearch.datagramBytes;
+    this.congestion.setPacketBytes(this.datagramBytes);
+    this.updatePacer();
   }
 
   private nothingAckedBetween(first: SentPacket, last: SentPacket): boolean {
@@ -309,6 +339,8 @@ export class Path implements PathSummary {
     this.ptoCount++;
     this.probesUnanswered++;
     this.probesOwed = this.ptoCount === 1 ? 1 : 2;
+    // Silence may be a hole that swallows large packets only; the probes are small and will tell.
+    if (this.ptoCount === 2 && this.mtuSearch.fallBack(nowMs)) this.onMtuChanged();
     return true;
   }
 
@@ -359,6 +391,7 @@ export class Path implements PathSummary {
     this.congestion.reset();
     this.congestion.setPacketBytes(datagramBytes);
     this.datagramBytes = datagramBytes;
+    this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, this.datagramBytesMax);
     this.pacer.reset();
     this.loss.reset();
     this.ptoCount = 0;

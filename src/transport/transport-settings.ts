@@ -3,6 +3,8 @@
 import {
   CONNECTION_WINDOW_BYTES,
   CONNECTION_WINDOW_BYTES_MAX,
+  DATAGRAM_BYTES_ETHERNET,
+  DATAGRAM_BYTES_MIN,
   IDLE_TIMEOUT_MS,
   KEEPALIVE_MS,
   KEY_UPDATE_FIRST_PACKETS,
@@ -32,6 +34,8 @@ export interface TransportSettings {
   readonly keepaliveMs: number;
   /** UDP payload of a path before any larger one has proved to pass. */
   readonly datagramBytes: number;
+  /** The most that is tried; a socket that cannot forbid fragmentation must not go beyond Ethernet's. */
+  readonly datagramBytesMax: number;
   /** When keys are replaced; tests do it often. */
   readonly keyUpdate: KeyUpdateSettings;
   readonly congestion: CongestionControllerFactory;
@@ -47,7 +51,8 @@ export const defaultSettings: TransportSettings = {
   streamsMax: STREAMS_MAX,
   idleTimeoutMs: IDLE_TIMEOUT_MS,
   keepaliveMs: KEEPALIVE_MS,
-  datagramBytes: 1200,
+  datagramBytes: DATAGRAM_BYTES_MIN,
+  datagramBytesMax: DATAGRAM_BYTES_ETHERNET,
   keyUpdate: { firstPackets: KEY_UPDATE_FIRST_PACKETS, packets: KEY_UPDATE_PACKETS },
   congestion: (packetBytes) => new CongestionCubic(packetBytes),
   selectPath: preferDirect,

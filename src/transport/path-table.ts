@@ -2,25 +2,11 @@
 // leaves its probes unanswered becomes suspect, its data go another way at once, and it is given up when it stays silent.
 // The last one is never given up, for it may be the way back.
 
-import { PATH_FAIL_MS, PATH_ID_MAX, PATHS_MAX, RECEIVE_SPACES_MAX, SWITCH_GAIN_MS } from "../base/limits.ts";
+import { PATH_FAIL_MS, PATH_ID_MAX, PATHS_MAX, RECEIVE_SPACES_MAX } from "../base/limits.ts";
 import type { Route, Via } from "../base/route.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
-import { type PacketOwner, Path, type PathSelector, type PathState } from "./path.ts";
+import { type PacketOwner, Path, type PathState } from "./path.ts";
 import type { TransportSettings } from "./transport-settings.ts";
-
-/** Working before suspect, direct before relay, then the shorter round trip if it is clearly shorter. */
-export const preferDirect: PathSelector = (paths, current) => {
-  let best: Path | undefined;
-  for (const path of paths) if (best === undefined || isBetter(path, best, current)) best = path;
-  return best;
-};
-
-function isBetter(path: Path, than: Path, current: Path | undefined): boolean {
-  if (path.state !== than.state) return path.state === "working";
-  if (path.via !== than.via) return path.via === "direct";
-  const margin = path === current ? -SWITCH_GAIN_MS : than === current ? SWITCH_GAIN_MS : 0;
-  return path.rttMs + margin < than.rttMs;
-}
 
 export class PathTable {
   private readonly settings: TransportSettings;

@@ -31,6 +31,8 @@ export interface DatagramSocket {
   readonly localHost: string;
   /** Families that it reaches. */
   readonly families: readonly (4 | 6)[];
+  /** Whether what is too large for the path is refused or lost, never sent in pieces: only then can its MTU be probed (RFC 8899). */
+  readonly neverFragments: boolean;
   readonly counters: Readonly<DatagramCounters>;
   /** The batch to fill before `send`; another object may stand here after each `send`. */
   readonly transmit: Transmit;

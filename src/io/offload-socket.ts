@@ -34,6 +34,8 @@ const UDP_GRO = 104;
 /** A bound dgram socket, and what uses the same descriptor, no longer than until `socket` is closed. */
 export interface OffloadSocket {
   readonly socket: Socket;
+  /** Whether the kernel took Don't Fragment for every family that the socket reaches. */
+  readonly neverFragments: boolean;
   createSender(counters: DatagramCounters): OffloadSender;
   createReceiver(counters: DatagramCounters, parse: OffloadReceiverOptions["parse"]): OffloadReceiver;
 }
@@ -57,8 +59,9 @@ export function openOffloadSocket(
 ): OffloadSocket | undefined {
   if (libc === undefined) return undefined;
   const family = place.host.includes(":") ? 6 : 4;
-  const fd = bindDescriptor(libc, family, place);
-  if (fd === undefined) return undefined;
+  const descriptor = bindDescriptor(libc, family, place);
+  if (descriptor === undefined) return undefined;
+  const { fd, neverFragments } = descriptor;
   const socket = adopt(libc, fd, createSocket());
   if (socket === undefined) return undefined;
   // A kernel before 4.18 does not know UDP_SEGMENT, and has no value for it.
@@ -66,12 +69,17 @@ export function openOffloadSocket(
   const { log } = place;
   return {
     socket,
+    neverFragments,
     createSender: (counters) => new OffloadSender({ libc, fd, family, segmentation, counters, log }),
     createReceiver: (counters, parse) => new OffloadReceiver({ libc, fd, family, counters, parse }),
   };
 }
 
-function bindDescriptor(libc: Libc, family: 4 | 6, { host, port, log }: Place): number | undefined {
+function bindDescriptor(
+  libc: Libc,
+  family: 4 | 6,
+  { host, port, log }: Place,
+): { fd: number; neverFragments: boolean } | undefined {
   const address = kernelAddress(family, host, port);
   if (address === undefined) return undefined;
   const fd = libc.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -79,8 +87,8 @@ function bindDescriptor(libc: Libc, family: 4 | 6, { host, port, log }: Place): 
   const set = (level: number, name: number, value: number): boolean => libc.setOption(fd, level, name, value) === 0;
   const bothFamilies = family === 4 || set(IPPROTO_IPV6, IPV6_V6ONLY, 0);
   // A socket of IPv6 has the options of both families. Where the kernel lacks one of these, only its use is lost.
-  const probing = set(IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
-  const probing6 = family === 4 || set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
+  const whole4 = set(IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
+  const whole6 = family === 4 || set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
   if (family === 6) set(IPPROTO_IPV6, IPV6_DONTFRAG, 1);
   const coalescing = set(SOL_UDP, UDP_GRO, 1);
   if (!set(SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES)) set(SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
@@ -89,8 +97,9 @@ function bindDescriptor(libc: Libc, family: 4 | 6, { host, port, log }: Place): 
     libc.close(fd);
     return undefined;
   }
-  log.debug("made a UDP socket with offload", { coalescing, mtuProbing: probing && probing6 });
-  return fd;
+  const neverFragments = whole4 && whole6;
+  log.debug("made a UDP socket with offload", { coalescing, neverFragments });
+  return { fd, neverFragments };
 }
 
 /** Hands the descriptor to `socket`, which closes it from then on. */

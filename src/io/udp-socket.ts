@@ -23,9 +23,11 @@ export interface UdpSocketOptions {
   /** 0 or nothing: a port that is free. */
   readonly port?: number;
   readonly log: Log;
-  /** False: dgram alone, even where the machine can do better. */
+  /** False: dgram alone, even where the machine can do better. So does TUNNEL_TEST_NO_OFFLOAD=1, for tests of whole programs. */
   readonly offload?: boolean;
 }
+
+const offloadByDefault = process.env.TUNNEL_TEST_NO_OFFLOAD !== "1";
 
 type BoundSocket = OffloadSocket | { readonly socket: Socket };
 
@@ -43,7 +45,10 @@ export async function openUdpSocket(options: UdpSocketOptions): Promise<Datagram
   }
 }
 
-async function bind(host: string, { port = 0, log, offload = true }: UdpSocketOptions): Promise<BoundSocket> {
+async function bind(
+  host: string,
+  { port = 0, log, offload = offloadByDefault }: UdpSocketOptions,
+): Promise<BoundSocket> {
   const family = isIP(host) === 6 ? 6 : 4;
   const create = (): Socket =>
     createSocket({
@@ -102,6 +107,7 @@ class UdpSocket implements DatagramSocket {
   readonly localPort: number;
   readonly localHost: string;
   readonly families: readonly (4 | 6)[];
+  readonly neverFragments: boolean;
   readonly counters: DatagramCounters = { sentDatagrams: 0, receivedDatagrams: 0, sendErrors: 0, receiveErrors: 0 };
   transmit = new Transmit();
 
@@ -120,6 +126,7 @@ class UdpSocket implements DatagramSocket {
   constructor(bound: BoundSocket, host: string, log: Log) {
     const { socket } = bound;
     this.socket = socket;
+    this.neverFragments = "createSender" in bound && bound.neverFragments;
     if ("createSender" in bound) {
       this.sender = bound.createSender(this.counters);
       this.receiver = bound.createReceiver(this.counters, (info) => this.senders.get(info));

@@ -53,6 +53,7 @@ class MemorySocket implements DatagramSocket {
   readonly localPort = 1;
   readonly localHost = "0.0.0.0";
   readonly families = [4] as const;
+  readonly neverFragments = true;
   readonly counters = { sentDatagrams: 0, receivedDatagrams: 0, sendErrors: 0, receiveErrors: 0 };
   readonly transmit = new Transmit();
   handlers: DatagramHandlers | undefined;

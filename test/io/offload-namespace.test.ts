@@ -54,5 +54,10 @@ test("packets beyond the device's MTU are refused, not fragmented, and batches g
   skip: reason ?? withoutOffload ?? false,
 }, () => {
   // For each family: a packet, a batch of two that are too big, a batch of two that are not.
-  assert.deepEqual(result().smallMtu, { sendErrors: 6, sentDatagrams: 4, sendsWholeBatches: true });
+  assert.deepEqual(result().smallMtu, {
+    neverFragments: true,
+    sendErrors: 6,
+    sentDatagrams: 4,
+    sendsWholeBatches: true,
+  });
 });

@@ -78,6 +78,7 @@ async function fillBuffer(offload: boolean): Promise<FullBufferResult> {
 }
 
 export interface SmallMtuResult {
+  readonly neverFragments: boolean;
   /** After a packet, and then a batch of two, beyond the MTU. */
   readonly sendErrors: number;
   readonly sentDatagrams: number;
@@ -107,7 +108,8 @@ function sendBeyondMtu(): SmallMtuResult | undefined {
   }
   offloaded.socket.close();
   const { sendErrors, sentDatagrams } = counters;
-  return { sendErrors, sentDatagrams, sendsWholeBatches: sender.sendsWholeBatches };
+  const { neverFragments } = offloaded;
+  return { neverFragments, sendErrors, sentDatagrams, sendsWholeBatches: sender.sendsWholeBatches };
 }
 
 ip("link set lo mtu 1400 up");

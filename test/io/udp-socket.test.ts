@@ -2,6 +2,7 @@
 // that end nothing.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
@@ -135,6 +136,20 @@ test("with offload: a batch is handed over in one call, and so are packets that 
     b.received.map(({ bytes }) => bytes.length),
     [64_000],
   );
+});
+
+test("TUNNEL_TEST_NO_OFFLOAD=1 leaves everything to dgram", { skip: lacking }, () => {
+  const script = `
+    const { openUdpSocket } = await import(${JSON.stringify(new URL("../../src/io/udp-socket.js", import.meta.url))});
+    const socket = await openUdpSocket({ host: "127.0.0.1", log: console });
+    process.stdout.write(String(socket.neverFragments));
+    socket.close();
+  `;
+  for (const [value, offload] of [["1", false] as const, ["", true] as const]) {
+    const env = { ...process.env, TUNNEL_TEST_NO_OFFLOAD: value };
+    const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env });
+    assert.ok(child.stdout.endsWith(String(offload)), child.stdout + child.stderr);
+  }
 });
 
 testBoth("packets of every size and number arrive byte for byte, in order", async (_t, open) => {

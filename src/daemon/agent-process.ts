@@ -4,6 +4,7 @@
 import { formatSocketAddress, socketAddress } from "../base/address.ts";
 import { SHUTDOWN_LINGER_MS } from "../base/limits.ts";
 import { randomBytes } from "../base/random.ts";
+import { TRANSMIT_BYTES_MAX } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
@@ -90,7 +91,11 @@ export class AgentProcess {
       random: systemRandom,
       cipher: bestPacketCipher(),
       log,
-      ...(directAfterMs === undefined ? {} : { settings: { directAfterMs } }),
+      settings: {
+        ...(directAfterMs === undefined ? {} : { directAfterMs }),
+        // A socket that lets the kernel cut datagrams up would find any size to pass.
+        transport: socket.neverFragments ? { datagramBytesMax: TRANSMIT_BYTES_MAX } : {},
+      },
     });
     this.driver = new Driver<AgentEvent>({
       machine: this.agent,

@@ -143,9 +143,6 @@ export class PuppetPeer {
 }
 
 /** @returns the frames of one type that were heard. */
-export function framesOf<T extends Frame["type"]>(
-  heard: readonly HeardPacket[],
-  type: T,
-): Extract<Frame, { type: T }>[] {
-  return heard.flatMap(({ frames }) => frames.filter((frame) => frame.type === type) as Extract<Frame, { type: T }>[]);
+export function framesOf<T extends Frame["type"]>(heard: readonly HeardPacket[], type: T): (Frame & { type: T })[] {
+  return heard.flatMap(({ frames }) => frames.filter((frame) => frame.type === type) as (Frame & { type: T })[]);
 }

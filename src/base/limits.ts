@@ -150,6 +150,33 @@ export const NETWORK_POLL_MS = 3_000;
 /** The wall clock ran ahead of the monotonic one by this much: the machine slept. */
 export const SLEEP_JUMP_MS = 5_000;
 
+// ---- Ours: stream carriers -------------------------------------------------------------------------------------
+
+/** Numbers of carriers that are TCP connections or WebSockets begin here; those below are UDP sockets'. */
+export const STREAM_CARRIER_MIN = 1 << 20;
+/** What waits for one of them in this process: 40 ms of 100 Mbit/s. The kernel's own buffer grows with the connection's window. */
+export const STREAM_QUEUE_BYTES_MAX = 512 * 1024;
+/** What waits for all of them: a rendezvous may have thousands, and some do not read. */
+export const STREAM_QUEUES_BYTES_MAX = 64 * 1024 * 1024;
+/** What a connection has been handed and the kernel has not taken: enough not to run dry, and what is in there cannot be dropped. */
+export const STREAM_WRITE_BYTES = 16 * 1024;
+/** The largest WebSocket message that is taken: a batch of packets, and its outer headers. */
+export const WEBSOCKET_MESSAGE_BYTES_MAX = 128 * 1024;
+/** Opening a stream carrier, through a proxy and with TLS, takes some round trips; one that takes longer is of no use. */
+export const STREAM_OPEN_MS = 8_000;
+/** Two agents try to connect to each other over TCP for this long … */
+export const SIMULTANEOUS_OPEN_MS = 6_000;
+/** … each time for this long: the kernel sends its packet a second time after one second … */
+export const SIMULTANEOUS_OPEN_TRY_MS = 1_800;
+/** … with a pause about this long where the other side's network refused. */
+export const SIMULTANEOUS_OPEN_PAUSE_MS = 150;
+/** A connection that is ended gets this long to send what is left, and to bring what the other side had under way. */
+export const STREAM_END_MS = 2_000;
+/** An accepted connection that brings no agent within this time is closed; so is one that its agent has left for so long. */
+export const STREAM_IDLE_MS = 10_000;
+/** Accepted connections of one host: all the agents that it may have, and a new connection for some before the old one is gone. */
+export const STREAMS_PER_HOST_MAX = 3_072;
+
 // ---- Ours: keys, secrets and tickets -----------------------------------------------------------------------
 
 /** A key of Ed25519, X25519 or ChaCha20-Poly1305, and a BLAKE2s hash. */
@@ -196,8 +223,6 @@ export const IDLE_TIMEOUT_MS = 10 * 60_000;
 export const KEEPALIVE_MS = 18_000;
 /** Probe timeouts in a row after which a path is suspect and its data go another way as well. */
 export const SUSPECT_PTO_COUNT = 2;
-/** Packets of a path in doubt, one that left a probe timeout pass, that are sent over another one as well: an initial window. */
-export const DOUBT_COPIES_MAX = 10;
 /** A suspect path with another one beside it is given up after this long without an answer. */
 export const PATH_FAIL_MS = 8_000;
 
@@ -367,6 +392,14 @@ export const RENDEZVOUS_PATIENCE_MS = 60_000;
 export const RENDEZVOUS_PAUSE_LATE_MAX_MS = 15_000;
 /** A session that has not answered for this long is lost; a single lost packet is not worth a new handshake. */
 export const RENDEZVOUS_STALL_MS = 1_500;
+/** Without an answer over UDP for this long, streams are tried beside it: three initiations have gone out by then. */
+export const RENDEZVOUS_UDP_PATIENCE_MS = 1_500;
+/** While the session goes over a stream UDP is asked again after this long, with one small packet; doubling … */
+export const RENDEZVOUS_UDP_RETRY_MS = 5_000;
+/** … up to this. */
+export const RENDEZVOUS_UDP_RETRY_MAX_MS = 60_000;
+/** A stream is kept beside UDP for this long when that works again: should it fail at once, nothing is lost. */
+export const RENDEZVOUS_UDP_HOLD_MS = 10_000;
 /** REGISTER is sent this often at most. */
 export const RENDEZVOUS_REGISTER_INTERVAL_MS = 1_000;
 /** An OPEN that was not answered by then has failed. */
@@ -481,9 +514,7 @@ export const FRESH_SOCKETS_MAX = 4;
  * UDP payloads worth a probe: the IPv6 minimum, PPPoE inside tunnels, WireGuard's 1420, Ethernet less PPPoE, over IPv6 and IPv4, jumbo
  * frames, and what loopback carries.
  */
-export const MTU_SIZES: readonly number[] = [
-  1232, 1252, 1332, 1372, 1392, 1420, 1432, 1452, 1472, 8_952, 8_972, 32_000, 65_000,
-];
+export const MTU_SIZES: readonly number[] = [1232, 1252, 1332, 1372, 1392, 1420, 1432, 1452, 1472, 8_952, 8_972, 32_000, 65_000];
 /** UDP payload of a full Ethernet frame over IPv4. */
 export const DATAGRAM_BYTES_ETHERNET = 1_472;
 /** A size has failed when so many probes of it were lost (RFC 8899 §5.1.2). */

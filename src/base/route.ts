@@ -3,6 +3,7 @@
 // the same place, so routes are compared by identity and no address is looked at on the hot path.
 
 import { formatSocketAddress, type SocketAddress } from "./address.ts";
+import { STREAM_CARRIER_MIN } from "./limits.ts";
 
 export type Via = "direct" | "relay";
 
@@ -10,6 +11,9 @@ export type Via = "direct" | "relay";
 export type Carrier = number;
 
 export const MAIN_CARRIER: Carrier = 0;
+
+/** Whether it is a TCP connection or a WebSocket: it has one other side, and loses nothing as long as it lasts. */
+export const isStreamCarrier = (carrier: Carrier): boolean => carrier >= STREAM_CARRIER_MIN;
 
 export interface Route {
   /** Equal keys are the same route. */

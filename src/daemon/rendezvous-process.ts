@@ -43,6 +43,7 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
     machine: server,
     socket,
     onEvent(_nowMs, event) {
+      if (event.type === "carrier-unwanted") return;
       const agent = formatPeerId(event.identity);
       if (event.type === "agent-connected") {
         log.info("an agent connected", { agent, address: formatSocketAddress(event.address) });

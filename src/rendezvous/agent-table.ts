@@ -7,7 +7,7 @@ import {
   INSTANCES_PER_PEER_MAX,
   RELAY_RATE_BYTES_PER_SECOND,
 } from "../base/limits.ts";
-import type { Route } from "../base/route.ts";
+import { isStreamCarrier, type Route } from "../base/route.ts";
 import type { Connection } from "../transport/connection.ts";
 import { AgentSession } from "./agent-session.ts";
 import { byteKey } from "./byte-key.ts";
@@ -94,7 +94,10 @@ export class AgentTable {
 
   /** The agent is reached at another route now. */
   move(session: AgentSession, route: Route): void {
+    const before = session.party.route;
     this.leaveRoute(session);
+    if (before !== undefined && before !== route && isStreamCarrier(before.carrier))
+      session.party.formerStream = before;
     session.party.route = route;
     this.byRoute.set(route, session);
   }

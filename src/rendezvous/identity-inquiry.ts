@@ -10,7 +10,7 @@ import { equalBytes } from "../crypto/secret.ts";
 import { decodeIdentityReply, encodeIdentityRequest, IDENTITY_NONCE_BYTES } from "../wire/identity-exchange.ts";
 
 interface Question {
-  readonly route: Route;
+  readonly routes: Route[];
   readonly nonce: Uint8Array;
   readonly packet: Uint8Array;
 }
@@ -19,22 +19,36 @@ export class IdentityInquiry {
   private readonly random: Random;
   private question: Question | undefined;
   private askAtMs = Number.POSITIVE_INFINITY;
+  /** Routes that the present transmission has not gone to yet. */
+  private due: Route[] = [];
   private retryMs = IDENTITY_RETRY_MS;
 
   constructor(random: Random) {
     this.random = random;
   }
 
-  /** Begins to ask at `route`, in place of whomever was asked before. */
-  start(nowMs: number, route: Route): void {
+  /** Begins to ask over these routes, in place of whomever was asked before. */
+  start(nowMs: number, ...routes: Route[]): void {
     const nonce = randomBytes(this.random, IDENTITY_NONCE_BYTES);
-    this.question = { route, nonce, packet: encodeIdentityRequest(nonce) };
+    this.question = { routes, nonce, packet: encodeIdentityRequest(nonce) };
+    this.due = [];
     this.askAtMs = nowMs;
     this.retryMs = IDENTITY_RETRY_MS;
   }
 
+  get isAsking(): boolean {
+    return this.question !== undefined;
+  }
+
+  /** There is another way to ask the same. */
+  addRoute(route: Route): void {
+    this.question?.routes.push(route);
+    this.due.push(route);
+  }
+
   stop(): void {
     this.question = undefined;
+    this.due = [];
     this.askAtMs = Number.POSITIVE_INFINITY;
   }
 
@@ -43,7 +57,7 @@ export class IdentityInquiry {
     const asked = this.question;
     const reply = decodeIdentityReply(packet);
     if (asked === undefined || reply === undefined || !equalBytes(reply.nonce, asked.nonce)) return undefined;
-    if (from.host !== asked.route.remote.host || from.port !== asked.route.remote.port) return undefined;
+    if (!asked.routes.some(({ remote }) => from.host === remote.host && from.port === remote.port)) return undefined;
     this.stop();
     return reply.publicKey;
   }
@@ -53,10 +67,15 @@ export class IdentityInquiry {
   }
 
   pollTransmit(nowMs: number, out: Transmit): boolean {
-    if (this.question === undefined || nowMs < this.askAtMs) return false;
-    this.askAtMs = nowMs + this.retryMs;
-    this.retryMs = Math.min(this.retryMs * 2, IDENTITY_RETRY_MAX_MS);
-    out.single(this.question.route, this.question.packet);
+    if (this.question === undefined) return false;
+    if (nowMs >= this.askAtMs) {
+      this.askAtMs = nowMs + this.retryMs;
+      this.retryMs = Math.min(this.retryMs * 2, IDENTITY_RETRY_MAX_MS);
+      this.due = [...this.question.routes];
+    }
+    const route = this.due.pop();
+    if (route === undefined) return false;
+    out.single(route, this.question.packet);
     return true;
   }
 }

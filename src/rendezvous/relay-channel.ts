@@ -48,6 +48,8 @@ export class RelayChannel {
 export class RelayParty implements DeadlineEntry {
   /** Where the agent's session was last authenticated from; its packets come from there and go there. */
   route: Route | undefined;
+  /** The stream that its session has left, on which some of its packets are still under way. */
+  formerStream: Route | undefined;
   /** The hostKey that its channels are counted under. */
   readonly host: string;
   readonly bucket: TokenBucket;

@@ -19,6 +19,7 @@ import {
   RELAY_SWEEP_MS,
 } from "../base/limits.ts";
 import { type Random, randomUint32 } from "../base/random.ts";
+import { type Carrier, isStreamCarrier, MAIN_CARRIER } from "../base/route.ts";
 import { TRANSMIT_BYTES_MAX, type Transmit } from "../base/transmit.ts";
 import { packetKind, packetLength, relayChannelHigh, relayChannelLow, writeRelayChannel } from "../wire/datagram.ts";
 import { channelClosedReason } from "../wire/rendezvous-message.ts";
@@ -31,9 +32,9 @@ export type RelayEvent =
   /** A pair was closed; the owner of `channel` has not heard of it yet. `reason` as in CHANNEL_CLOSED. */
   | { readonly type: "closed"; readonly channel: RelayChannel; readonly reason: number }
   /** A packet with a channel that does not exist, from an address that may be an agent's. */
-  | { readonly type: "unknown-channel"; readonly from: SocketAddress; readonly id: Uint8Array }
+  | { readonly type: "unknown-channel"; readonly from: SocketAddress; readonly by: Carrier; readonly id: Uint8Array }
   /** A packet with a channel of `party` from where its session is not known to be: its NAT may have moved it. */
-  | { readonly type: "misplaced"; readonly party: RelayParty; readonly from: SocketAddress };
+  | { readonly type: "misplaced"; readonly party: RelayParty; readonly from: SocketAddress; readonly by: Carrier };
 
 export class Relay {
   private readonly random: Random;
@@ -103,24 +104,28 @@ export class Relay {
 
   /**
    * Takes the relayed packet at `start` and those behind it that are of the same channel.
+   * @param by the socket that they came to.
    * @returns the offset behind what was taken.
    */
-  handlePackets(nowMs: number, from: SocketAddress, bytes: Uint8Array, start: number, end: number): number {
+  handlePackets(
+    nowMs: number,
+    from: SocketAddress,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    by: Carrier = MAIN_CARRIER,
+  ): number {
     const segmentBytes = packetLength(bytes, start, end);
     if (segmentBytes === 0) return end;
     const high = relayChannelHigh(bytes, start);
     const low = relayChannelLow(bytes, start);
     const channel = this.lookup(high, low);
     if (channel === undefined) {
-      this.noteUnknown(nowMs, from, bytes.slice(start + 4, start + 12));
+      this.noteUnknown(nowMs, from, by, bytes.slice(start + 4, start + 12));
       return start + segmentBytes;
     }
-    const route = channel.owner.route;
-    const owners =
-      route !== undefined &&
-      (route.remote === from || (route.remote.port === from.port && route.remote.host === from.host));
-    if (!owners) {
-      this.noteMisplaced(nowMs, channel.owner, from);
+    if (!isAt(channel.owner, from, by)) {
+      this.noteMisplaced(nowMs, channel.owner, from, by);
       return start + segmentBytes;
     }
     channel.lastUsedMs = nowMs;
@@ -222,15 +227,22 @@ export class Relay {
     }
   }
 
-  private noteUnknown(nowMs: number, from: SocketAddress, id: Uint8Array): void {
-    if (this.strays.take(nowMs, from)) this.events.push({ type: "unknown-channel", from, id });
+  private noteUnknown(nowMs: number, from: SocketAddress, by: Carrier, id: Uint8Array): void {
+    if (this.strays.take(nowMs, from)) this.events.push({ type: "unknown-channel", from, by, id });
   }
 
-  private noteMisplaced(nowMs: number, party: RelayParty, from: SocketAddress): void {
+  private noteMisplaced(nowMs: number, party: RelayParty, from: SocketAddress, by: Carrier): void {
     if (nowMs < party.strayAtMs) return;
     party.strayAtMs = nowMs + RELAY_STRAY_INTERVAL_MS;
-    this.events.push({ type: "misplaced", party, from });
+    this.events.push({ type: "misplaced", party, from, by });
   }
+}
+
+/** Whether packets that come from there are the party's. A stream has one other side, so that its number says it all. */
+function isAt({ route, formerStream }: RelayParty, from: SocketAddress, by: Carrier): boolean {
+  if (isStreamCarrier(by)) return route?.carrier === by || formerStream?.carrier === by;
+  if (route === undefined || route.carrier !== by) return false;
+  return route.remote === from || (route.remote.port === from.port && route.remote.host === from.host);
 }
 
 /**

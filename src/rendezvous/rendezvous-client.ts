@@ -5,26 +5,31 @@
 //       ▲                       │
 //       └──────pause────────────┴──closed
 //
+// Where UDP is not answered the handshake goes over streams as well (stream-fallback.ts), and the first that works is used. UDP is
+// asked again as a further path of the same connection, which goes over to it by itself.
+//
 // An old session stays until the new one is confirmed; the rendezvous takes both for the same instance and hands the relay
 // channels over, so that connections which are being relayed notice nothing.
 
 import type { SocketAddress } from "../base/address.ts";
-import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_ATTEMPT_SHORT_MS, RENDEZVOUS_STALL_MS } from "../base/limits.ts";
+import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_STALL_MS, RENDEZVOUS_UDP_PATIENCE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
-import type { Route, RouteTable } from "../base/route.ts";
+import { type Carrier, isStreamCarrier, MAIN_CARRIER, type Route, type RouteTable } from "../base/route.ts";
 import { TimerTable } from "../base/timer-table.ts";
 import type { Transmit } from "../base/transmit.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
-import { type Endpoint, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
-import { IdentityInquiry } from "./identity-inquiry.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
+import { AddressRotation } from "./address-rotation.ts";
 import { MessageStream } from "./message-stream.ts";
 import { ReconnectSchedule } from "./reconnect-schedule.ts";
+import { RendezvousAttempt } from "./rendezvous-attempt.ts";
 import { type OpenRequest, RendezvousConversation } from "./rendezvous-conversation.ts";
 import type { RendezvousEvent } from "./rendezvous-event.ts";
+import { StreamFallback } from "./stream-fallback.ts";
 
 export interface RendezvousClientConfig {
   readonly endpoint: Endpoint;
@@ -45,32 +50,28 @@ export interface RendezvousTarget {
 const timer = { attempt: 0, retry: 1, stall: 2 } as const;
 
 export class RendezvousClient {
-  private readonly endpoint: Endpoint;
   private readonly routes: RouteTable;
   private readonly log: Log;
   private readonly schedule: ReconnectSchedule;
-  private readonly inquiry: IdentityInquiry;
+  private readonly attempt: RendezvousAttempt;
   private readonly conversation: RendezvousConversation;
+  private readonly streams = new StreamFallback();
   private readonly timers = new TimerTable(3);
   private readonly events: RendezvousEvent[] = [];
-  private addresses: readonly SocketAddress[] = [];
-  private addressIndex = 0;
+  private addresses = new AddressRotation([]);
   private trustedKey: Uint8Array | undefined;
   /** The connection that carries the conversation, also while it is stalled. */
   private session: Connection | undefined;
-  /** The handshake that is to become the next session. */
-  private attempt: Connection | undefined;
   /** Connections that were let go and whose last events are still to come. */
   private readonly dismissed = new Set<Connection>();
   /** Of the rendezvous's process: another one knows nothing of our channels. */
   private serverInstance: Uint8Array | undefined;
 
   constructor(config: RendezvousClientConfig) {
-    this.endpoint = config.endpoint;
     this.routes = config.routes;
     this.log = config.log;
     this.schedule = new ReconnectSchedule(config.random);
-    this.inquiry = new IdentityInquiry(config.random);
+    this.attempt = new RendezvousAttempt(config.endpoint, config.random);
     this.conversation = new RendezvousConversation(config.routes, (event) => {
       // Only now is it certain that the rendezvous takes us; one that is full closes the session before.
       if (event.type === "registered") this.schedule.reset();
@@ -88,25 +89,32 @@ export class RendezvousClient {
     return this.trustedKey;
   }
 
+  /** By which of our sockets the session goes. */
+  get carrier(): Carrier {
+    return this.session?.activePath?.route.carrier ?? MAIN_CARRIER;
+  }
+
   /** Begins to hold a session with this rendezvous. One with another is kept until then. */
   start(nowMs: number, target: RendezvousTarget): void {
-    this.addresses = [target.address, ...(target.alternatives ?? [])];
-    this.addressIndex = 0;
+    const holds = this.holds(target);
+    this.addresses = new AddressRotation([target.address, ...(target.alternatives ?? [])]);
     this.schedule.reset();
-    if (this.holds(target)) {
+    if (holds) {
       this.trustedKey = this.session?.remoteIdentity;
       this.dropAttempt(nowMs);
     } else {
       this.trustedKey = target.publicKey;
+      this.unwantOthers(this.carrier);
       this.beginAttempt(nowMs);
     }
   }
 
   /** Ends the session for good. */
   stop(nowMs: number): void {
-    this.addresses = [];
+    this.addresses = new AddressRotation([]);
     this.dropAttempt(nowMs);
     for (const row of Object.values(timer)) this.timers.clear(row);
+    this.streams.stop();
     const { session } = this;
     if (session === undefined) return;
     this.leave(session);
@@ -138,24 +146,50 @@ export class RendezvousClient {
   /** The host's network is another one, or it woke up: earlier failures mean nothing. */
   handleNetworkChange(nowMs: number): void {
     this.schedule.reset();
+    this.streams.onNetworkChange(nowMs);
     this.session?.onNetworkChange();
-    if (this.attempt !== undefined || this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
+    if (this.attempt.isUnderWay || this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
+  }
+
+  /** A stream to the rendezvous is open. */
+  addStream(nowMs: number, route: Route): void {
+    if (this.isConnected || this.addresses.current === undefined) {
+      this.events.push({ type: "stream-unwanted", carrier: route.carrier });
+      return;
+    }
+    this.streams.add(route);
+    if (!this.attempt.isUnderWay) {
+      this.beginAttempt(nowMs);
+      return;
+    }
+    this.attempt.addRoute(route);
+    // The attempt began over UDP, a while ago.
+    this.timers.set(timer.attempt, nowMs + RENDEZVOUS_ATTEMPT_MS);
+  }
+
+  /** A stream to the rendezvous, or one that was, is gone. */
+  handleStreamClosed(nowMs: number, carrier: Carrier): void {
+    const route = this.streams.remove(carrier);
+    const { session } = this;
+    if (route === undefined || session === undefined) return;
+    session.dropRoute(nowMs, route);
+    if (session.activePath === undefined && this.isConnected) this.handleStall(nowMs);
   }
 
   /** Whether the events of this connection belong here. */
   owns(connection: Connection): boolean {
-    return connection === this.session || connection === this.attempt || this.dismissed.has(connection);
+    return connection === this.session || connection === this.attempt.connection || this.dismissed.has(connection);
   }
 
   handleConnectionEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {
     if (connection === this.session) this.handleSessionEvent(nowMs, connection, event);
-    else if (connection === this.attempt) this.handleAttemptEvent(nowMs, connection, event);
+    else if (connection === this.attempt.connection) this.handleAttemptEvent(nowMs, connection, event);
     else if (event.type === "closed") this.dismissed.delete(connection);
   }
 
   /** @param packet an identity reply (c7). */
   handleIdentityReply(nowMs: number, from: SocketAddress, packet: Uint8Array): void {
-    const publicKey = this.inquiry.handleReply(from, packet);
+    const publicKey = this.attempt.handleIdentityReply(from, packet);
     if (publicKey === undefined) return;
     this.trustedKey = publicKey;
     this.events.push({ type: "identity", address: from, publicKey });
@@ -163,21 +197,25 @@ export class RendezvousClient {
   }
 
   pollTimeout(): number {
-    return Math.min(this.timers.earliest(), this.conversation.pollTimeout(), this.inquiry.pollTimeout());
+    const { timers, streams, conversation, attempt } = this;
+    return Math.min(timers.earliest(), streams.pollTimeout(), conversation.pollTimeout(), attempt.pollTimeout());
   }
 
   handleTimeout(nowMs: number): void {
     this.conversation.handleTimeout(nowMs);
     if (this.timers.takeDue(timer.stall, nowMs)) this.handleStall(nowMs);
     if (this.timers.takeDue(timer.attempt, nowMs)) {
-      this.failAttempt(nowMs, `no answer within ${this.attemptMs / 1000} seconds`);
+      this.failAttempt(nowMs, `no answer within ${this.addresses.attemptMs / 1000} seconds`);
     }
     if (this.timers.takeDue(timer.retry, nowMs)) this.beginAttempt(nowMs);
+    if (this.streams.takeWanted(nowMs)) this.events.push({ type: "streams-wanted" });
+    if (this.streams.takeAsking(nowMs)) this.askUdp(nowMs);
+    if (this.streams.takeLeaving(nowMs)) this.leaveStreams(nowMs);
   }
 
   /** Identity requests alone; the session's packets are the endpoint's. */
   pollTransmit(nowMs: number, out: Transmit): boolean {
-    return this.inquiry.pollTransmit(nowMs, out);
+    return this.attempt.pollTransmit(nowMs, out);
   }
 
   pollEvent(): RendezvousEvent | undefined {
@@ -186,50 +224,31 @@ export class RendezvousClient {
 
   /** Whether the session is with this very rendezvous. */
   private holds({ address, publicKey }: RendezvousTarget): boolean {
-    const remote = this.session?.activePath?.route.remote;
-    return (
-      this.isConnected &&
-      this.session !== undefined &&
-      remote?.host === address.host &&
-      remote.port === address.port &&
-      (publicKey === undefined || equalBytes(publicKey, this.session.remoteIdentity))
-    );
+    const route = this.session?.activePath?.route;
+    if (!this.isConnected || this.session === undefined || route === undefined) return false;
+    // A stream may lead to another port, or to a proxy.
+    const places = isStreamCarrier(route.carrier) ? this.addresses : new AddressRotation([route.remote]);
+    return places.has(address) && (publicKey === undefined || equalBytes(publicKey, this.session.remoteIdentity));
   }
 
   // ---- attempts
 
-  private get address(): SocketAddress | undefined {
-    return this.addresses[this.addressIndex % this.addresses.length];
-  }
-
-  /** With further addresses to try, the first round does not wait as long: often one family does not work at all. */
-  private get attemptMs(): number {
-    const hurries = this.addresses.length > 1 && this.addressIndex < this.addresses.length;
-    return hurries ? RENDEZVOUS_ATTEMPT_SHORT_MS : RENDEZVOUS_ATTEMPT_MS;
-  }
-
   private beginAttempt(nowMs: number): void {
     this.dropAttempt(nowMs);
-    const { address, trustedKey: publicKey } = this;
+    const address = this.addresses.current;
     if (address === undefined) return;
-    this.timers.set(timer.attempt, nowMs + this.attemptMs);
-    const route = this.routes.direct(address);
-    if (publicKey === undefined) {
-      this.inquiry.start(nowMs, route);
-      return;
-    }
-    const options = { remoteIdentity: publicKey, psk: NO_PSK, secretTag: NO_SECRET_TAG, routes: [route] };
-    this.attempt = this.endpoint.connect(nowMs, options);
-    if (this.attempt === undefined) this.failAttempt(nowMs, "its public key is no valid one");
+    this.timers.set(timer.attempt, nowMs + this.addresses.attemptMs);
+    // A session that has fallen silent was patience enough.
+    this.streams.onAsked(nowMs, this.conversation.isPaused ? 0 : RENDEZVOUS_UDP_PATIENCE_MS);
+    const routes = [this.routes.direct(address), ...this.streams.routes];
+    if (!this.attempt.begin(nowMs, routes, this.trustedKey)) this.failAttempt(nowMs, "its public key is no valid one");
   }
 
   private dropAttempt(nowMs: number): void {
-    this.inquiry.stop();
     this.timers.clear(timer.attempt);
     this.timers.clear(timer.retry);
-    const { attempt } = this;
-    this.attempt = undefined;
-    if (attempt !== undefined) this.dismiss(nowMs, attempt);
+    const connection = this.attempt.end();
+    if (connection !== undefined) this.dismiss(nowMs, connection);
   }
 
   /** Closes a connection that is not wanted any more, and still owns what it has to say. */
@@ -239,11 +258,11 @@ export class RendezvousClient {
   }
 
   private failAttempt(nowMs: number, message: string): void {
-    const { address } = this;
+    const address = this.addresses.current;
     this.dropAttempt(nowMs);
-    this.addressIndex++;
+    this.unwantOthers(this.carrier);
     // A pause is due when all addresses have had their turn.
-    const roundIsOver = this.addressIndex % this.addresses.length === 0;
+    const roundIsOver = this.addresses.next();
     this.timers.set(timer.retry, roundIsOver ? nowMs + this.schedule.pauseMs(nowMs) : nowMs);
     if (address !== undefined) this.events.push({ type: "unreachable", address, message });
   }
@@ -256,9 +275,9 @@ export class RendezvousClient {
   // ---- the session
 
   private begin(nowMs: number, connection: Connection): void {
-    this.attempt = undefined;
+    this.attempt.end();
     this.dropAttempt(nowMs);
-    this.addressIndex %= this.addresses.length;
+    this.addresses.keep();
     const before = this.session;
     if (before !== undefined) {
       this.leave(before);
@@ -270,13 +289,37 @@ export class RendezvousClient {
     if (restarted) this.conversation.forgetChannels();
     this.serverInstance = connection.remoteInstance;
     const stream = connection.openStream(nowMs);
-    const remote = connection.activePath?.route.remote;
-    if (stream === undefined || remote === undefined) {
+    const route = connection.activePath?.route;
+    if (stream === undefined || route === undefined) {
       connection.close(nowMs, closeCode.violation, "the rendezvous lets no stream be opened");
       return;
     }
-    this.conversation.attach(nowMs, new MessageStream(stream), remote);
-    this.events.push({ type: "connected", address: remote, publicKey: connection.remoteIdentity });
+    this.streams.onSession(nowMs, isStreamCarrier(route.carrier));
+    this.unwantOthers(route.carrier);
+    this.conversation.attach(nowMs, new MessageStream(stream), route);
+    this.events.push({ type: "connected", address: route.remote, publicKey: connection.remoteIdentity });
+  }
+
+  // ---- streams, and back to UDP
+
+  private unwantOthers(kept?: Carrier): void {
+    for (const { carrier } of this.streams.removeOthers(kept)) this.events.push({ type: "stream-unwanted", carrier });
+  }
+
+  /** A challenge over UDP, beside the stream; should it come back, the connection goes over by itself. */
+  private askUdp(nowMs: number): void {
+    for (const address of this.addresses.all) this.session?.probe(nowMs, this.routes.direct(address));
+  }
+
+  private handleMoved(nowMs: number, route: Route): void {
+    this.conversation.moveTo(route);
+    this.streams.onMoved(nowMs, isStreamCarrier(route.carrier));
+  }
+
+  /** UDP has carried the session for a while. */
+  private leaveStreams(nowMs: number): void {
+    for (const route of this.streams.routes) this.session?.dropRoute(nowMs, route);
+    this.unwantOthers();
   }
 
   /** Nothing of this connection is heeded any more. */
@@ -297,6 +340,9 @@ export class RendezvousClient {
       case "stream-reset":
       case "stop-sending":
         session.close(nowMs, closeCode.violation, "the conversation was reset");
+        break;
+      case "active-path":
+        this.handleMoved(nowMs, event.path.route);
         break;
       case "stalled":
         this.timers.set(timer.stall, nowMs + RENDEZVOUS_STALL_MS);
@@ -329,10 +375,10 @@ export class RendezvousClient {
 
   private handleRecovered(nowMs: number, session: Connection): void {
     this.timers.clear(timer.stall);
-    if (!this.conversation.isPaused || this.attempt?.state === "connected") return;
+    if (!this.conversation.isPaused || this.attempt.connection?.state === "connected") return;
     this.dropAttempt(nowMs);
     this.conversation.resume(nowMs);
-    const address = session.activePath?.route.remote ?? this.addresses[0];
+    const address = session.activePath?.route.remote ?? this.addresses.current;
     if (address !== undefined) this.events.push({ type: "connected", address, publicKey: session.remoteIdentity });
   }
 
@@ -343,7 +389,7 @@ export class RendezvousClient {
     this.conversation.detach();
     // The rendezvous closes the channels of an agent whose session has ended.
     this.conversation.forgetChannels();
-    if (this.attempt === undefined && !this.timers.isSet(timer.attempt)) {
+    if (!this.timers.isSet(timer.attempt)) {
       this.timers.set(timer.retry, nowMs + this.schedule.pauseMs(nowMs));
     }
   }

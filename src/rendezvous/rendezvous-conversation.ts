@@ -1,7 +1,6 @@
 // The agent's side of the messages: what is registered, which OPENs are under way, which relay channels there are. It goes on over
 // one session after another: the registration is repeated in each, and channels live as long as the rendezvous knows them.
 
-import type { SocketAddress } from "../base/address.ts";
 import {
   RENDEZVOUS_CHANNELS_MAX,
   RENDEZVOUS_OPEN_TIMEOUT_MS,
@@ -38,7 +37,7 @@ export class RendezvousConversation {
   private readonly routes: RouteTable;
   private readonly emit: (event: RendezvousEvent) => void;
   private messages: MessageStream | undefined;
-  private remote: SocketAddress | undefined;
+  private relay: Route | undefined;
   private paused = false;
   private selectors: readonly Uint8Array[] = [];
   private registerAtMs = Number.POSITIVE_INFINITY;
@@ -63,12 +62,23 @@ export class RendezvousConversation {
     return this.paused;
   }
 
-  /** There is a session. @param remote where the relay is reached. */
-  attach(nowMs: number, messages: MessageStream, remote: SocketAddress): void {
+  /** There is a session. @param relay where the rendezvous is reached. */
+  attach(nowMs: number, messages: MessageStream, relay: Route): void {
     this.detach();
     this.messages = messages;
-    this.remote = remote;
+    this.moveTo(relay);
     this.sendRegister(nowMs);
+  }
+
+  /** The session goes by another route now, and all channels with it. */
+  moveTo(relay: Route): void {
+    this.relay = relay;
+    for (const [key, from] of this.channels) {
+      const to = this.routes.relay(relay.remote, from.prefix, relay.carrier);
+      if (to === from) continue;
+      this.channels.set(key, to);
+      this.emit({ type: "channel-moved", from, to });
+    }
   }
 
   /** The session is over: what was asked over it has failed. */
@@ -200,7 +210,7 @@ export class RendezvousConversation {
   }
 
   private addChannel(nowMs: number, channel: Uint8Array): Route | undefined {
-    if (this.remote === undefined) return undefined;
+    if (this.relay === undefined) return undefined;
     if (this.channels.size >= RENDEZVOUS_CHANNELS_MAX) {
       for (const oldest of this.channels.values()) {
         this.closeChannel(nowMs, oldest);
@@ -208,7 +218,7 @@ export class RendezvousConversation {
         break;
       }
     }
-    const route = this.routes.relay(this.remote, relayPrefix(channel));
+    const route = this.routes.relay(this.relay.remote, relayPrefix(channel), this.relay.carrier);
     this.channels.set(byteKey(channel), route);
     return route;
   }

@@ -1,7 +1,7 @@
 // What an agent hears from its rendezvous.
 
 import type { SocketAddress } from "../base/address.ts";
-import type { Route } from "../base/route.ts";
+import type { Carrier, Route } from "../base/route.ts";
 import { channelClosedReason, openFailedReason } from "../wire/rendezvous-message.ts";
 
 /** Why an OPEN failed. After the last three it is worth to ask again soon; after the first two PRESENT tells when. */
@@ -34,6 +34,12 @@ export type RendezvousEvent =
   /** Somebody was introduced to us; `packet` is the first one from it, or empty. */
   | { readonly type: "incoming"; readonly route: Route; readonly packet: Uint8Array }
   | { readonly type: "channel-closed"; readonly route: Route; readonly reason: ChannelEnd }
+  /** A channel of ours is reached by another route now: the session with the rendezvous went over to it. */
+  | { readonly type: "channel-moved"; readonly from: Route; readonly to: Route }
+  /** UDP has not been answered: streams to the rendezvous are wanted. */
+  | { readonly type: "streams-wanted" }
+  /** A stream is of no use, or not any more. */
+  | { readonly type: "stream-unwanted"; readonly carrier: Carrier }
   /** A peer has come for which an OPEN failed. */
   | { readonly type: "present"; readonly peer: Uint8Array; readonly selector: Uint8Array };
 

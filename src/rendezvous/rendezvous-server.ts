@@ -19,7 +19,7 @@ import type { Log } from "../base/log.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
-import { type Carrier, MAIN_CARRIER, type Route, RouteTable } from "../base/route.ts";
+import { type Carrier, isStreamCarrier, MAIN_CARRIER, type Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
@@ -34,6 +34,8 @@ import { type AgentBounds, AgentTable, defaultAgentBounds } from "./agent-table.
 import { AnswerQueue } from "./answer-queue.ts";
 import { Introductions } from "./introductions.ts";
 import { MessageStream } from "./message-stream.ts";
+import type { RelayParty } from "./relay-channel.ts";
+import { StreamWatch } from "./stream-watch.ts";
 import { StunResponder, type StunSocket } from "./stun-responder.ts";
 
 export interface RendezvousServerConfig {
@@ -51,7 +53,9 @@ export interface RendezvousServerConfig {
 /** What happens here, for logs and metrics. */
 export type RendezvousServerEvent =
   | { readonly type: "agent-connected"; readonly identity: Uint8Array; readonly address: SocketAddress }
-  | { readonly type: "agent-gone"; readonly identity: Uint8Array; readonly reason: string };
+  | { readonly type: "agent-gone"; readonly identity: Uint8Array; readonly reason: string }
+  /** No agent uses this stream: it is to be closed. */
+  | { readonly type: "carrier-unwanted"; readonly carrier: Carrier };
 
 export interface RendezvousStatistics {
   readonly agents: number;
@@ -61,17 +65,19 @@ export interface RendezvousStatistics {
   readonly droppedPackets: number;
 }
 
-/** An agent is where it was heard last: the server has nothing to prefer. */
+/** An agent is where it was heard last; on a stream only while UDP does not work, which is how the agent has it, too. */
 const latestHeard: PathSelector = (paths) => {
   let best: Path | undefined;
-  for (const path of paths) {
-    const better =
-      best === undefined ||
-      (path.state === best.state ? path.lastHeardAtMs > best.lastHeardAtMs : path.state === "working");
-    if (better) best = path;
-  }
+  for (const path of paths) if (best === undefined || isLater(path, best)) best = path;
   return best;
 };
+
+function isLater(path: Path, than: Path): boolean {
+  if (path.state !== than.state) return path.state === "working";
+  const isStream = isStreamCarrier(path.route.carrier);
+  if (isStream !== isStreamCarrier(than.route.carrier)) return !isStream;
+  return path.lastHeardAtMs > than.lastHeardAtMs;
+}
 
 export class RendezvousServer implements Machine {
   private readonly publicKey: Uint8Array;
@@ -84,6 +90,7 @@ export class RendezvousServer implements Machine {
   private readonly stun: StunResponder;
   /** Agents that have to open their stream, or to connect anew, before long. */
   private readonly awaited = new DeadlineHeap<AgentSession>();
+  private readonly streams = new StreamWatch();
   private readonly events: RendezvousServerEvent[] = [];
   private isShutDown = false;
 
@@ -119,24 +126,41 @@ export class RendezvousServer implements Machine {
     return { agents: this.agents.count, relayPairs: relay.pairs, ...relay.counters };
   }
 
-  /** @param carrier the socket that it came to; only the main one takes more than STUN. */
+  /** An agent, or whoever, has opened a stream to us. */
+  handleCarrierOpened(nowMs: number, carrier: Carrier, remote: SocketAddress): void {
+    this.streams.opened(nowMs, carrier, this.routes.direct(remote, carrier));
+  }
+
+  /** A stream is gone. Its agent gets a moment to come back by another way, and keeps what it has until then. */
+  handleCarrierClosed(nowMs: number, carrier: Carrier): void {
+    const route = this.streams.closed(carrier);
+    const session = route && this.agents.at(route);
+    if (session === undefined) return;
+    session.responsive = false;
+    this.awaited.set(session, nowMs + AGENT_HANDOVER_MS);
+  }
+
+  /** @param carrier the socket that it came to; the further UDP sockets take STUN alone, streams all but STUN. */
   handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
     const { relay } = this.introductions;
+    const isStream = isStreamCarrier(carrier);
+    const takesAgents = isStream || carrier === MAIN_CARRIER;
     const end = bytes.length;
     let at = 0;
     let toEndpoint: Route | undefined;
     while (at < end) {
-      if (bytes[at] === packetKind.relayed && carrier === MAIN_CARRIER) {
-        at = relay.handlePackets(nowMs, from, bytes, at, end);
+      if (bytes[at] === packetKind.relayed && takesAgents) {
+        at = relay.handlePackets(nowMs, from, bytes, at, end, carrier);
         continue;
       }
       const lengthBytes = packetLength(bytes, at, end);
       if (lengthBytes === 0) break;
       const kind = bytes[at] as number;
-      if (kind < packetKind.initiation || kind === packetKind.identityRequest) {
+      const isStun = kind < packetKind.initiation;
+      if (isStun ? !isStream : kind === packetKind.identityRequest && takesAgents) {
         if (this.answers.admits(nowMs, from)) this.answer(from, bytes.subarray(at, at + lengthBytes), kind, carrier);
-      } else if (carrier === MAIN_CARRIER) {
-        toEndpoint ??= this.routes.direct(from);
+      } else if (takesAgents && !isStun) {
+        toEndpoint ??= this.routes.direct(from, carrier);
         this.endpoint.handlePacket(nowMs, toEndpoint, bytes, at, at + lengthBytes);
       }
       at += lengthBytes;
@@ -149,12 +173,16 @@ export class RendezvousServer implements Machine {
     this.endpoint.handleTimeout(nowMs);
     this.introductions.handleTimeout(nowMs);
     while (this.awaited.earliestMs <= nowMs) this.giveUp(nowMs, this.awaited.first as AgentSession);
+    for (const carrier of this.streams.takeIdle(nowMs, (route) => this.agents.at(route) !== undefined)) {
+      this.tell({ type: "carrier-unwanted", carrier });
+    }
     this.handleEndpointEvents(nowMs);
     this.handleStrays(nowMs);
   }
 
   pollTimeout(): number {
-    return Math.min(this.endpoint.pollTimeout(), this.introductions.pollTimeout(), this.awaited.earliestMs);
+    const ownMs = Math.min(this.awaited.earliestMs, this.streams.pollTimeout());
+    return Math.min(this.endpoint.pollTimeout(), this.introductions.pollTimeout(), ownMs);
   }
 
   /** What the agents' sessions have to say goes first: it is little, and a flood of relayed packets must not keep it waiting. */
@@ -186,7 +214,7 @@ export class RendezvousServer implements Machine {
       return;
     }
     const nonce = decodeIdentityRequest(packet);
-    if (nonce === undefined || carrier !== MAIN_CARRIER) return;
+    if (nonce === undefined) return;
     this.answers.push(carrier, from, encodeIdentityReply({ nonce, publicKey: this.publicKey }));
   }
 
@@ -236,6 +264,8 @@ export class RendezvousServer implements Machine {
       case "active-path":
         if (session.party.route === event.path.route) break;
         this.agents.move(session, event.path.route);
+        // Whoever was waited for because its stream was gone is here.
+        if (session.messages !== undefined) this.awaited.delete(session);
         this.introductions.handleMoved(nowMs, session);
         break;
       case "stalled":
@@ -280,7 +310,7 @@ export class RendezvousServer implements Machine {
   /** An agent has let the time run out in which it had to do something. */
   private giveUp(nowMs: number, session: AgentSession): void {
     this.awaited.delete(session);
-    const reason = "the agent opened no conversation";
+    const reason = session.messages === undefined ? "the agent opened no conversation" : "the agent's stream is gone";
     if (session.connection !== undefined) session.connection.close(nowMs, closeCode.violation, reason);
     else this.drop(nowMs, session, "the agent did not come back");
   }
@@ -298,6 +328,13 @@ export class RendezvousServer implements Machine {
     if (this.events.length > SERVER_EVENTS_MAX) this.events.shift();
   }
 
+  /** An agent may have been moved by its NAT. If so it answers there, and its channels follow. */
+  private askThere(nowMs: number, party: RelayParty, route: Route): void {
+    // A stream stays where it is, and between stream and UDP the agent itself decides: these are late packets.
+    if (isStreamCarrier(route.carrier) || isStreamCarrier(party.route?.carrier ?? MAIN_CARRIER)) return;
+    this.introductions.sessionOf(party)?.connection?.probe(nowMs, route);
+  }
+
   /** Relayed packets that came with the wrong channel, or from the wrong place. */
   private handleStrays(nowMs: number): void {
     for (
@@ -306,11 +343,10 @@ export class RendezvousServer implements Machine {
       stray = this.introductions.pollStray(nowMs)
     ) {
       if (stray.type === "misplaced") {
-        // Its NAT may have moved it. If so it answers there, and the channel follows.
-        const session = this.introductions.sessionOf(stray.party);
-        session?.connection?.probe(nowMs, this.routes.direct(stray.from));
+        this.askThere(nowMs, stray.party, this.routes.direct(stray.from, stray.by));
       } else {
-        this.introductions.handleUnknownChannel(nowMs, this.agents.at(this.routes.direct(stray.from)), stray.id);
+        const session = this.agents.at(this.routes.direct(stray.from, stray.by));
+        this.introductions.handleUnknownChannel(nowMs, session, stray.id);
       }
     }
   }

@@ -69,6 +69,12 @@ export class HandshakeInitiator {
     if (!this.routes.includes(route)) this.routes.push(route);
   }
 
+  /** The initiation goes there at once, and with every further transmission. */
+  sendTo(route: Route): void {
+    this.addRoute(route);
+    this.due.push(route);
+  }
+
   /** Whether a response over this route answers something that went there; what somebody else carried comes back by a relay. */
   wentTo(route: Route): boolean {
     return this.routes.includes(route) || (this.isCarried && route.via === "relay") || this.routes.length === 0;

@@ -1,9 +1,10 @@
 // Which of several paths carries the data.
 
 import { SWITCH_GAIN_MS } from "../base/limits.ts";
+import { isStreamCarrier } from "../base/route.ts";
 import type { Path, PathSelector } from "./path.ts";
 
-/** Working before suspect, direct before relay, then the shorter round trip if it is clearly shorter. */
+/** Working before suspect, direct before relay, UDP before streams, then the shorter round trip if it is clearly shorter. */
 export const preferDirect: PathSelector = (paths, current) => {
   let best: Path | undefined;
   for (const path of paths) if (best === undefined || isBetter(path, best, current)) best = path;
@@ -13,6 +14,8 @@ export const preferDirect: PathSelector = (paths, current) => {
 function isBetter(path: Path, than: Path, current: Path | undefined): boolean {
   if (path.state !== than.state) return path.state === "working";
   if (path.via !== than.via) return path.via === "direct";
+  const isStream = isStreamCarrier(path.route.carrier);
+  if (isStream !== isStreamCarrier(than.route.carrier)) return !isStream;
   // The least round trip is the path's own; the smoothed one is the queue's as well, and the busy path would always lose by it.
   const margin = path === current ? -SWITCH_GAIN_MS : than === current ? SWITCH_GAIN_MS : 0;
   return path.rtt.minMs + margin < than.rtt.minMs;

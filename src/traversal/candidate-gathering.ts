@@ -38,14 +38,20 @@ function isUnusable(ip: Uint8Array): boolean {
 /**
  * @param theirs what the peer says.
  * @param hosts our own interface addresses.
+ * @param by which candidates count: those for UDP unless told.
  * @returns the addresses that a probe may reach from here, each once and never our own.
  */
-export function plausibleTargets(theirs: readonly Candidate[], hosts: readonly SocketAddress[]): SocketAddress[] {
+export function plausibleTargets(
+  theirs: readonly Candidate[],
+  hosts: readonly SocketAddress[],
+  by?: Candidate["transport"],
+): SocketAddress[] {
   const own = new Set(hosts.map(formatSocketAddress));
   const loopbackHere = hosts.some((host) => isLoopback(parseIp(host.host) as Uint8Array));
   const families = new Set(hosts.map((host) => host.family));
   const targets = new Map<string, SocketAddress>();
-  for (const { address } of theirs) {
+  for (const { address, transport } of theirs) {
+    if (transport !== by) continue;
     const ip = parseIp(address.host) as Uint8Array;
     const key = formatSocketAddress(address);
     if (isUnusable(ip) || own.has(key) || (isLoopback(ip) && !loopbackHere)) continue;

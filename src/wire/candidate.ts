@@ -16,6 +16,8 @@ export type CandidateType = (typeof candidateTypes)[number];
 /** An address at which a side may be reached. */
 export interface Candidate {
   readonly type: CandidateType;
+  /** By TCP simultaneous open, where it is there; by UDP otherwise. */
+  readonly transport?: "tcp";
   readonly address: SocketAddress;
 }
 
@@ -45,6 +47,8 @@ export interface PunchBody {
 }
 
 const PORTS_PRESERVED_BIT = 0x01;
+/** Of a candidate's type. */
+const TCP_BIT = 0x80;
 
 /** @returns the body of a CANDIDATES frame; at most CANDIDATES_MAX candidates. */
 export function encodeCandidates(body: CandidatesBody): Uint8Array {
@@ -57,8 +61,8 @@ export function encodeCandidates(body: CandidatesBody): Uint8Array {
   writer.uint8(natDependences.indexOf(nat.filtering));
   writer.uint8(nat.portsPreserved ? PORTS_PRESERVED_BIT : 0);
   writer.varint(candidates.length);
-  for (const { type, address } of candidates) {
-    writer.uint8(candidateTypes.indexOf(type) + 1);
+  for (const { type, transport, address } of candidates) {
+    writer.uint8((candidateTypes.indexOf(type) + 1) | (transport === "tcp" ? TCP_BIT : 0));
     writeSocketAddress(writer, address);
   }
   return writer.bytes;
@@ -72,9 +76,11 @@ export function decodeCandidates(bytes: Uint8Array): CandidatesBody {
     const portsPreserved = (reader.uint8() & PORTS_PRESERVED_BIT) !== 0;
     const candidates: Candidate[] = [];
     for (let left = readCount(reader, CANDIDATES_MAX); left > 0; left--) {
-      const type = candidateTypes[reader.uint8() - 1];
+      const byte = reader.uint8();
+      const type = candidateTypes[(byte & ~TCP_BIT) - 1];
       if (type === undefined) throw new OutOfBounds("unknown type of candidate");
-      candidates.push({ type, address: readSocketAddress(reader) });
+      const address = readSocketAddress(reader);
+      candidates.push((byte & TCP_BIT) === 0 ? { type, address } : { type, transport: "tcp", address });
     }
     return { nat: { mapping, filtering, portsPreserved }, candidates };
   });

@@ -162,7 +162,7 @@ describe("forwarding", () => {
     deliver(relay, 1, stranger, relayedPacket(channel.id, 100));
     deliver(relay, 2, addressOf(callee), relayedPacket(channel.id, 100));
     assert.deepEqual(sentBy(relay), []);
-    assert.deepEqual(eventsOf(relay), [{ type: "misplaced", party: opener, from: stranger }]);
+    assert.deepEqual(eventsOf(relay), [{ type: "misplaced", party: opener, from: stranger, by: 0 }]);
     deliver(relay, RELAY_STRAY_INTERVAL_MS, stranger, relayedPacket(channel.id, 100));
     assert.equal(eventsOf(relay).length, 1);
   });
@@ -198,7 +198,7 @@ describe("forwarding", () => {
     for (let i = 0; i < 1000; i++) deliver(relay, 0, addressOf(opener), relayedPacket(id, 100));
     assert.deepEqual(sentBy(relay), []);
     const events = eventsOf(relay);
-    assert.deepEqual(events[0], { type: "unknown-channel", from: addressOf(opener), id });
+    assert.deepEqual(events[0], { type: "unknown-channel", from: addressOf(opener), by: 0, id });
     assert.ok(events.length < 20);
   });
 });

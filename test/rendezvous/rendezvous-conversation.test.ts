@@ -40,7 +40,7 @@ function attached(): Setup {
   const routes = new RouteTable();
   const conversation = new RendezvousConversation(routes, (event) => events.push(event));
   const pipe = new MessagePipe();
-  conversation.attach(0, new MessageStream(pipe), remote);
+  conversation.attach(0, new MessageStream(pipe), routes.direct(remote));
   pipe.take();
   return { routes, conversation, pipe, take: () => events.splice(0) };
 }
@@ -60,7 +60,7 @@ test("what is registered before there is a session is sent when there is one, an
   conversation.register(0, selectors);
   for (let session = 0; session < 2; session++) {
     const pipe = new MessagePipe();
-    conversation.attach(session, new MessageStream(pipe), remote);
+    conversation.attach(session, new MessageStream(pipe), new RouteTable().direct(remote));
     assert.deepEqual(pipe.take(), [{ type: "register", selectors }]);
   }
 });

@@ -24,10 +24,11 @@ const dependence: fc.Arbitrary<NatDependence> = fc.constantFrom(
   "address-dependent",
   "address-and-port-dependent",
 );
-const candidate: fc.Arbitrary<Candidate> = record({
-  type: fc.constantFrom("host", "server-reflexive", "peer-reflexive", "port-mapped"),
-  address: socketAddress,
-});
+const candidateType = fc.constantFrom("host", "server-reflexive", "peer-reflexive", "port-mapped");
+const candidate: fc.Arbitrary<Candidate> = fc.oneof(
+  record({ type: candidateType, address: socketAddress }),
+  record({ type: candidateType, transport: fc.constant("tcp"), address: socketAddress }),
+);
 const candidatesBody: fc.Arbitrary<CandidatesBody> = record({
   nat: record({ mapping: dependence, filtering: dependence, portsPreserved: fc.boolean() }),
   candidates: fc.array(candidate, { maxLength: CANDIDATES_MAX }),
@@ -48,12 +49,13 @@ test("CANDIDATES is the NAT's behaviour and a list of type and address", () => {
       { type: "server-reflexive", address: v4 },
       { type: "peer-reflexive", address: v4 },
       { type: "port-mapped", address: v4 },
+      { type: "server-reflexive", transport: "tcp", address: v4 },
     ],
   });
   const reflexive = "04c0000201125c";
   assert.equal(
     hex(bytes),
-    `01030104${"01"}0620010db800000000000000000000000101bb02${reflexive}03${reflexive}04${reflexive}`,
+    `01030105${"01"}0620010db800000000000000000000000101bb02${reflexive}03${reflexive}04${reflexive}82${reflexive}`,
   );
   const nothing = encodeCandidates({
     nat: { mapping: "unknown", filtering: "address-dependent", portsPreserved: false },

@@ -454,6 +454,18 @@ export const NAT_ROUNDS_LOSSY = 8;
 export const NAT_ROUNDS_MAX = 20;
 /** Rounds in which two sockets of ours try to reach each other by their addresses outside. */
 export const NAT_HAIRPIN_ROUNDS = 5;
+/** IP packets that are tried in search of the path's MTU: Ethernet, PPPoE, usual tunnels, IPv6's least, and what we cannot do without. */
+export const MTU_PROBE_IP_BYTES: readonly number[] = [1500, 1492, 1480, 1460, 1440, 1420, 1400, 1380, 1340, 1280, 1248];
+/** They leave this far apart … */
+export const MTU_PROBE_INTERVAL_MS = 50;
+/** … and each so often until it counts as too large. */
+export const MTU_PROBE_REQUESTS_MAX = 5;
+/** How long mappings are left alone in search of their lifetime; the first is to see that it can be measured. */
+export const NAT_LIFETIME_IDLE_MS: readonly number[] = [
+  1_000, 20_000, 28_000, 35_000, 50_000, 65_000, 95_000, 115_000, 125_000, 175_000, 190_000, 295_000,
+];
+/** A mapping in search of its lifetime is used a second time after this: Linux takes a flow for established 2 s after its start. */
+export const NAT_LIFETIME_OPENING_MS = 3_000;
 /** An agent measures its NAT this long after a rendezvous has taken it: by then the socket for it is open. */
 export const NAT_MEASURE_DELAY_MS = 50;
 /** … and after a change of network, which comes in several steps. */

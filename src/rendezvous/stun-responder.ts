@@ -4,7 +4,7 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { Carrier } from "../base/route.ts";
 import { decodeStun, encodeStun, type ReceivedStunMessage, type StunMessage } from "../wire/stun.ts";
-import { stunAttribute } from "../wire/stun-attribute.ts";
+import { STUN_ATTRIBUTE_HEADER_BYTES, stunAttribute } from "../wire/stun-attribute.ts";
 
 /** A socket of the server as the Internet sees it; one that takes both families is two of these. */
 export interface StunSocket {
@@ -53,18 +53,18 @@ export class StunResponder {
       return refusal(request, carrier, from, [stunAttribute.changeRequest]);
     }
     const other = this.other(here);
+    const answer: StunMessage = {
+      class: "success",
+      transactionId: request.transactionId,
+      xorMappedAddress: from,
+      responseOrigin: other && source?.address,
+      otherAddress: other?.address,
+      fingerprint: request.fingerprint,
+    };
     return {
       carrier: source?.carrier ?? carrier,
       to: request.responsePort === undefined ? from : { ...from, port: request.responsePort },
-      bytes: encodeStun({
-        class: "success",
-        transactionId: request.transactionId,
-        xorMappedAddress: from,
-        responseOrigin: other && source?.address,
-        otherAddress: other?.address,
-        paddingBytes: request.paddingBytes,
-        fingerprint: request.fingerprint,
-      }),
+      bytes: request.paddingBytes === undefined ? encodeStun(answer) : encodePadded(answer, bytes.length),
     };
   }
 
@@ -90,6 +90,13 @@ export class StunResponder {
         (address.port !== port) === changePort,
     );
   }
+}
+
+/** PADDING (RFC 5780 §7.6) is for finding what the path carries: the answer is exactly as long as the question, and so floods nobody. */
+function encodePadded(answer: StunMessage, lengthBytes: number): Uint8Array {
+  const plain = encodeStun(answer);
+  const paddingBytes = lengthBytes - plain.length - STUN_ATTRIBUTE_HEADER_BYTES;
+  return paddingBytes < 0 ? plain : encodeStun({ ...answer, paddingBytes });
 }
 
 const isChange = ({ changeRequest }: StunMessage): boolean =>

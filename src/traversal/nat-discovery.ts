@@ -1,12 +1,13 @@
 // Finds out how the NAT in front of this machine behaves (RFC 5780): how it maps (§4.3), what it lets in (§4.4), whether it keeps port
-// numbers, whether it turns packets round (§4.5). One family at a time, as a pure machine over one to three sockets:
+// numbers, whether it turns packets round (§4.5). One family at a time, as a pure machine over two or three sockets:
 //
-//   all servers ──▶ the first with alternates ──┬─▶ filtering-test.ts ─┐
-//                                               ├─▶ its alternates ────┴─▶ all of them once more ──▶ report
+//   all servers ──▶ the first with alternates ──┬─▶ mapping-test.ts: its alternates, and all of them once more
+//                                               ├─▶ silence-test.ts: answers from elsewhere
 //                                               └─▶ hairpin-test.ts
 //
-// A mapping test opens the filter towards the alternates that it asks. On a socket of its own the filtering test does not care; on a
-// shared one it goes first. What cannot be known from the servers given is left unknown, with the reason.
+// The filter is tested on a socket of its own: the mapping test opens the filter towards the alternates that it asks, and an answer
+// that was not asked for may spoil the mapping towards its sender. What cannot be known from the servers given is left unknown,
+// with the reason.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
 import { NAT_GRACE_MS, NAT_SERVERS_MAX } from "../base/limits.ts";
@@ -15,12 +16,12 @@ import type { Random } from "../base/random.ts";
 import { type Carrier, MAIN_CARRIER, type RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import { isStun, packetLength } from "../wire/datagram.ts";
-import { FilteringTest } from "./filtering-test.ts";
-import { filterChanges, judgeFiltering } from "./filtering-verdict.ts";
+import { filteringQuestions, judgeFiltering } from "./filtering.ts";
 import { HairpinTest } from "./hairpin-test.ts";
 import { MappingTest, observationsOf, retransmissionMs } from "./mapping-test.ts";
 import { judgeMapping } from "./mapping-verdict.ts";
 import { type Finding, type KnownDependence, known, type NatReport, unknown } from "./nat-report.ts";
+import { SilenceTest } from "./silence-test.ts";
 import { alternateOf, chooseReference, hasSecondAddress, type StunReference } from "./stun-reference.ts";
 import { type StunTransaction, StunTransactions } from "./stun-transactions.ts";
 
@@ -40,7 +41,7 @@ export interface NatDiscoveryConfig {
   readonly localHosts: readonly string[];
   readonly socket: LocalSocket;
   /** Another one, with nothing sent from it yet. */
-  readonly filteringSocket?: LocalSocket;
+  readonly filteringSocket: LocalSocket;
   /** A third one; without it, hairpinning is not tested. */
   readonly hairpinSocket?: LocalSocket;
 }
@@ -55,7 +56,7 @@ export class NatDiscovery implements Machine {
   private mapping: MappingTest | undefined;
   /** The first question from the filtering test's own socket. */
   private filteringOpening: StunTransaction | undefined;
-  private filtering: FilteringTest | undefined;
+  private filtering: SilenceTest | undefined;
   private hairpinOpening: StunTransaction | undefined;
   private hairpin: HairpinTest | undefined;
   private report: NatReport | undefined;
@@ -129,9 +130,16 @@ export class NatDiscovery implements Machine {
     const { reference } = this;
     if (reference === undefined) return;
     this.advanceFiltering(nowMs, reference);
-    this.advanceMapping(nowMs, reference);
+    const { transactions, first } = this;
+    this.mapping ??= new MappingTest(nowMs, {
+      transactions,
+      carrier: this.config.socket.carrier,
+      reference,
+      first,
+    });
+    this.mapping.advance(nowMs);
     this.advanceHairpin(nowMs, reference);
-    if (this.mapping?.isFinished && this.isFilteringOver(reference) && this.isHairpinOver) {
+    if (this.mapping.isFinished && this.isFilteringOver(reference) && this.isHairpinOver) {
       this.finish(this.reportOn(reference));
     }
   }
@@ -154,43 +162,28 @@ export class NatDiscovery implements Machine {
   }
 
   /** Why the filter cannot be tested. */
-  private filteringObstacle(reference: StunReference): string | undefined {
-    const { other } = reference;
+  private filteringObstacle({ other }: StunReference): string | undefined {
     if (other === undefined) return "no server has a second address or port to answer from (RFC 5780)";
-    if (this.config.filteringSocket !== undefined) {
-      return isFailed(this.filteringOpening) ? "the server stopped answering" : undefined;
-    }
-    if (!hasSecondAddress(reference)) return "the server has one address only";
-    const isKnown = this.first.some(({ question }) => question.to.host === other.host);
-    return isKnown ? "the server's second address was spoken to before" : undefined;
+    const state = this.filteringOpening?.state;
+    return state === "silent" || state === "refused" ? "the server stopped answering" : undefined;
   }
 
   private advanceFiltering(nowMs: number, reference: StunReference): void {
+    if (this.filtering === undefined && this.filteringObstacle(reference) === undefined) {
+      const { transactions } = this;
+      const { server, rttMs } = reference;
+      const { carrier } = this.config.filteringSocket;
+      this.filteringOpening ??= this.ask(nowMs, reference, carrier);
+      if (isAnswered(this.filteringOpening)) {
+        const questions = filteringQuestions(reference, carrier);
+        this.filtering = new SilenceTest(nowMs, { transactions, questions, control: { to: server, carrier }, rttMs });
+      }
+    }
     this.filtering?.advance(nowMs);
-    if (this.filtering !== undefined || this.filteringObstacle(reference) !== undefined) return;
-    const { socket, filteringSocket } = this.config;
-    const { carrier } = filteringSocket ?? socket;
-    if (filteringSocket !== undefined) this.filteringOpening ??= this.ask(nowMs, reference, carrier);
-    if (filteringSocket !== undefined && !isAnswered(this.filteringOpening)) return;
-    const { transactions } = this;
-    const { server, rttMs } = reference;
-    const changes = filterChanges(reference);
-    this.filtering = new FilteringTest(nowMs, { transactions, carrier, server, rttMs, changes });
-    this.filtering.advance(nowMs);
   }
 
   private isFilteringOver(reference: StunReference): boolean {
     return this.filtering?.isFinished ?? this.filteringObstacle(reference) !== undefined;
-  }
-
-  /** On a shared socket the alternates are spoken to only when their unasked answers have been waited for. */
-  private advanceMapping(nowMs: number, reference: StunReference): void {
-    const { transactions, first } = this;
-    const { socket, filteringSocket } = this.config;
-    if (filteringSocket !== undefined || this.isFilteringOver(reference)) {
-      this.mapping ??= new MappingTest(nowMs, { transactions, carrier: socket.carrier, reference, first });
-    }
-    this.mapping?.advance(nowMs);
   }
 
   private advanceHairpin(nowMs: number, reference: StunReference): void {
@@ -219,14 +212,13 @@ export class NatDiscovery implements Machine {
   private reportOn(reference: StunReference): NatReport {
     const isTranslated = this.isTranslated(reference.mapped);
     const works = this.hairpin?.works;
-    const samples = this.mappingSamples(reference);
     return {
       servers: this.describeServers(),
       udp: true,
       translated: isTranslated,
-      mapping: judgeMapping(observationsOf(samples)),
+      mapping: judgeMapping(observationsOf(this.mapping?.asked ?? [])),
       filtering: this.judgeFiltering(reference),
-      portsPreserved: this.judgePorts(samples),
+      portsPreserved: this.judgePorts(),
       hairpin: works === undefined ? unknown(isTranslated ? "it was not tested" : "there is no NAT") : known(works),
     };
   }
@@ -235,27 +227,15 @@ export class NatDiscovery implements Machine {
     return !this.config.localHosts.includes(mapped.host);
   }
 
-  /** The questions of the main socket whose answers tell how it is mapped. */
-  private mappingSamples({ mapped, other }: StunReference): readonly StunTransaction[] {
-    const asked = this.mapping?.asked ?? [];
-    if (this.filtering === undefined || this.config.filteringSocket !== undefined) return asked;
-    const all = [...asked, ...this.filtering.controls];
-    // A router that takes in what it should have dropped remembers the answers that did not get through, and then maps our own
-    // packets to their senders to another port. The second address by the port that never answered unasked is above that.
-    const clean = all.filter(({ question }) => question.to.port !== other?.port);
-    const agrees = clean.some((seen) => seen.question.to.host === other?.host && isSame(seen.mapped, mapped));
-    return agrees ? clean : all;
-  }
-
   private judgeFiltering(reference: StunReference): Finding<KnownDependence> {
     if (this.filtering === undefined) return unknown(this.filteringObstacle(reference) ?? "it was not tested");
-    return judgeFiltering(reference, this.filtering.states, (alternate) => this.mapping?.isAlive(alternate) ?? false);
+    return judgeFiltering(reference, this.filtering.passages, (alternate) => this.mapping?.isAlive(alternate) ?? false);
   }
 
-  private judgePorts(mapped: readonly StunTransaction[]): Finding<boolean> {
+  private judgePorts(): Finding<boolean> {
     const { socket, filteringSocket, hairpinSocket } = this.config;
     const samples = [
-      ...mapped.map((asked) => [asked, socket] as const),
+      ...(this.mapping?.asked ?? []).map((asked) => [asked, socket] as const),
       [this.filteringOpening, filteringSocket] as const,
       [this.hairpinOpening, hairpinSocket] as const,
     ];
@@ -295,6 +275,3 @@ function silentReport(servers: NatReport["servers"]): NatReport {
 }
 
 const isAnswered = (asked: StunTransaction | undefined): boolean => asked?.state === "answered";
-const isFailed = (asked: StunTransaction | undefined): boolean =>
-  asked?.state === "silent" || asked?.state === "refused";
-const isSame = (a: SocketAddress | undefined, b: SocketAddress): boolean => a?.host === b.host && a.port === b.port;

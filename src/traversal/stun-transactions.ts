@@ -131,8 +131,13 @@ export class StunTransactions {
     message: ReceivedStunMessage,
     carrier: Carrier,
   ): boolean {
-    const { to, changeRequest, answerCarrier = transaction.question.carrier } = transaction.question;
-    if (carrier !== answerCarrier || message.class === "indication") return false;
+    const { to, carrier: asking, answerCarrier = asking, changeRequest } = transaction.question;
+    if (message.class === "indication") return false;
+    if (carrier !== answerCarrier) {
+      // A server that does not know RESPONSE-PORT answers whoever asked.
+      if (carrier === asking) transaction.state = "refused";
+      return carrier === asking;
+    }
     const mapped = message.xorMappedAddress ?? message.mappedAddress;
     if (message.class === "success" && (mapped === undefined || message.unknownRequired.length > 0)) return false;
     const fromThere =

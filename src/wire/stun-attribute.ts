@@ -21,6 +21,9 @@ export const stunAttribute = {
   otherAddress: 0x802c,
 } as const;
 
+/** Number and length, before each value. */
+export const STUN_ATTRIBUTE_HEADER_BYTES = 4;
+
 /**
  * Attributes that are known and mean nothing to us: those of authentication, which a server without credentials does not
  * ask for (RFC 8489 §9), and SOURCE-ADDRESS and CHANGED-ADDRESS, which servers of RFC 3489's time still send along.

@@ -29,8 +29,9 @@ import {
 
 /** Bytes of a transaction id. */
 export const STUN_TRANSACTION_BYTES = 12;
+/** What stands before the attributes. */
+export const STUN_HEADER_BYTES = 20;
 
-const HEADER_BYTES = 20;
 const MAGIC_COOKIE = 0x2112_a442;
 const FINGERPRINT_BYTES = 8;
 /** What the checksum is XORed with, so that it differs from one that another protocol left there (RFC 8489 §14.7). */
@@ -80,11 +81,11 @@ export interface ReceivedStunMessage extends StunMessage {
 export function encodeStun(message: StunMessage): Uint8Array {
   assert(message.transactionId.length === STUN_TRANSACTION_BYTES, "a STUN transaction id has 12 bytes");
   const attributes = encodeAttributes(message);
-  let lengthBytes = HEADER_BYTES + (message.fingerprint ? FINGERPRINT_BYTES : 0);
+  let lengthBytes = STUN_HEADER_BYTES + (message.fingerprint ? FINGERPRINT_BYTES : 0);
   for (const [, value] of attributes) lengthBytes += 4 + paddedBytes(value.length);
   const writer = new ByteWriter(new Uint8Array(lengthBytes));
   writer.uint16(messageTypes[classes.indexOf(message.class)] as number);
-  writer.uint16(lengthBytes - HEADER_BYTES);
+  writer.uint16(lengthBytes - STUN_HEADER_BYTES);
   writer.uint32(MAGIC_COOKIE);
   writer.copy(message.transactionId);
   for (const [number, value] of attributes) {
@@ -139,10 +140,10 @@ function encodeAttributes(message: StunMessage): [number: number, value: Uint8Ar
  * @returns undefined where it is no binding message, an attribute of ours is malformed, or its FINGERPRINT is wrong.
  */
 export function decodeStun(bytes: Uint8Array): ReceivedStunMessage | undefined {
-  if (bytes.length < HEADER_BYTES || bytes.length % 4 !== 0 || !isStun(bytes, 0)) return undefined;
+  if (bytes.length < STUN_HEADER_BYTES || bytes.length % 4 !== 0 || !isStun(bytes, 0)) return undefined;
   const reader = new ByteReader(bytes);
   const messageClass = classes[messageTypes.indexOf(reader.uint16())];
-  if (messageClass === undefined || reader.uint16() !== bytes.length - HEADER_BYTES) return undefined;
+  if (messageClass === undefined || reader.uint16() !== bytes.length - STUN_HEADER_BYTES) return undefined;
   const mask = reader.copy(16);
   const received: Received = {
     class: messageClass,

@@ -121,11 +121,14 @@ test("an answer goes to the port that was asked for, at the host that asked", ()
   assert.deepEqual(decodeStun(answer!.bytes)?.xorMappedAddress, client);
 });
 
-test("padding is answered with as much, and never sent to another port", () => {
+test("a padded request has an answer of its own length, which is never sent to another port", () => {
   const responder = new StunResponder(sockets);
-  const padded = request({ paddingBytes: 1000 });
-  const answer = responder.respond(client, padded, 0);
-  assert.equal(decodeStun(answer!.bytes)?.paddingBytes, 1000);
+  for (const paddingBytes of [40, 996, 997, 1448]) {
+    const padded = request({ paddingBytes, fingerprint: paddingBytes === 996 });
+    assert.equal(responder.respond(client, padded, 0)?.bytes.length, padded.length);
+  }
+  const short = responder.respond(client, request({ paddingBytes: 0 }), 0);
+  assert.equal(short?.bytes.length, responder.respond(client, request(), 0)?.bytes.length);
   const both = responder.respond(client, request({ paddingBytes: 1000, responsePort: 777 }), 0);
   assert.equal(both?.to, client);
   assert.equal(decodeStun(both!.bytes)?.errorCode?.code, 400);

@@ -57,18 +57,10 @@ export function addClient(world: World, kind: NatKind, link: Partial<LinkSetting
   return site.addHost("A", { port: 4001 });
 }
 
-export type SocketUse = "shared" | "separate";
-
-/** Runs a discovery to its end. @param use one socket for everything, or three. */
-export function discover(
-  world: World,
-  client: Host,
-  servers: readonly SocketAddress[],
-  use: SocketUse,
-  limitMs = 20_000,
-): NatReport {
+/** Runs a discovery to its end. */
+export function discover(world: World, client: Host, servers: readonly SocketAddress[], limitMs = 20_000): NatReport {
   const further = [1, 2].map((carrier) => ({ carrier, port: 4001 + carrier }));
-  if (use === "separate") for (const { carrier, port } of further) client.openSocket(carrier, port);
+  for (const { carrier, port } of further) client.openSocket(carrier, port);
   const [filteringSocket, hairpinSocket] = further as [(typeof further)[0], (typeof further)[0]];
   const config: NatDiscoveryConfig = {
     routes: new RouteTable(),
@@ -76,7 +68,8 @@ export function discover(
     servers,
     localHosts: client.addresses.map(({ host }) => host),
     socket: { carrier: 0, port: client.port },
-    ...(use === "shared" ? {} : { filteringSocket, hairpinSocket }),
+    filteringSocket,
+    hairpinSocket,
   };
   const machine = new NatDiscovery(config);
   let report: NatReport | undefined;

@@ -223,6 +223,8 @@ export const IDLE_TIMEOUT_MS = 10 * 60_000;
 export const KEEPALIVE_MS = 18_000;
 /** Probe timeouts in a row after which a path is suspect and its data go another way as well. */
 export const SUSPECT_PTO_COUNT = 2;
+/** Packets of a path in doubt, one that left a probe timeout pass, that are sent over another one as well: an initial window. */
+export const DOUBT_COPIES_MAX = 10;
 /** A suspect path with another one beside it is given up after this long without an answer. */
 export const PATH_FAIL_MS = 8_000;
 
@@ -526,7 +528,9 @@ export const FRESH_SOCKETS_MAX = 4;
  * UDP payloads worth a probe: the IPv6 minimum, PPPoE inside tunnels, WireGuard's 1420, Ethernet less PPPoE, over IPv6 and IPv4, jumbo
  * frames, and what loopback carries.
  */
-export const MTU_SIZES: readonly number[] = [1232, 1252, 1332, 1372, 1392, 1420, 1432, 1452, 1472, 8_952, 8_972, 32_000, 65_000];
+export const MTU_SIZES: readonly number[] = [
+  1232, 1252, 1332, 1372, 1392, 1420, 1432, 1452, 1472, 8_952, 8_972, 32_000, 65_000,
+];
 /** UDP payload of a full Ethernet frame over IPv4. */
 export const DATAGRAM_BYTES_ETHERNET = 1_472;
 /** A size has failed when so many probes of it were lost (RFC 8899 §5.1.2). */

@@ -7,7 +7,13 @@
 
 import { assert } from "../base/assert.ts";
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
-import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, RESPONSE_ROUTES_MAX } from "../base/limits.ts";
+import {
+  DATAGRAM_QUEUE_MAX,
+  DOUBT_COPIES_MAX,
+  HALF_OPEN_LIFE_MS,
+  INITIAL_RTT_MS,
+  RESPONSE_ROUTES_MAX,
+} from "../base/limits.ts";
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
@@ -422,17 +428,18 @@ export class Connection implements PacketOwner, DeadlineEntry {
     }
     // The probes carry what has waited longest, as new packets; the old ones stay in flight (RFC 9002 §6.2.4). With the path in
     // doubt, another one that works carries these data, and the probe on this one whatever comes next.
-    let count = path.probesOwed;
+    const other = this.paths.alternative(path);
+    const wanted = other === undefined ? path.probesOwed : DOUBT_COPIES_MAX;
+    let count = 0;
     path.forEachInFlight((packet) => {
       if (!packet.requeued && (packet.rangeCount > 0 || packet.control.length > 0)) {
         packet.requeued = true;
         this.onPacketLost(packet);
-        count--;
+        count++;
       }
-      return count > 0;
+      return count < wanted;
     });
-    const other = this.paths.alternative(path);
-    if (other !== undefined) other.copiesOwed = path.probesOwed;
+    if (other !== undefined) other.copiesOwed = count;
   }
 
   /** Fills `out` with the next batch. @returns false when nothing may go now. */

@@ -4,7 +4,7 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { CloseCode } from "../base/protocol-error.ts";
 import type { Route } from "../base/route.ts";
-import type { PathSummary } from "./path.ts";
+import type { PathSummary } from "./path-summary.ts";
 import type { Stream } from "./stream.ts";
 
 export type ConnectionEvent =

@@ -2,7 +2,10 @@
 
 import { SWITCH_GAIN_MS } from "../base/limits.ts";
 import { isStreamCarrier } from "../base/route.ts";
-import type { Path, PathSelector } from "./path.ts";
+import type { Path } from "./path.ts";
+
+/** Chooses the path that carries data. @returns one of `paths` (none has failed), or undefined where there is none. */
+export type PathSelector = (paths: readonly Path[], current: Path | undefined) => Path | undefined;
 
 /** Working before suspect, direct before relay, UDP before streams, then the shorter round trip if it is clearly shorter. */
 export const preferDirect: PathSelector = (paths, current) => {

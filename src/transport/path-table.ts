@@ -5,7 +5,8 @@
 import { PATH_FAIL_MS, PATH_ID_MAX, PATHS_MAX, RECEIVE_SPACES_MAX } from "../base/limits.ts";
 import type { Route, Via } from "../base/route.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
-import { type PacketOwner, Path, type PathState } from "./path.ts";
+import { type PacketOwner, Path } from "./path.ts";
+import type { PathState } from "./path-summary.ts";
 import type { TransportSettings } from "./transport-settings.ts";
 
 export class PathTable {

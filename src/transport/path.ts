@@ -16,30 +16,9 @@ import type { CongestionController, CongestionControllerFactory } from "./conges
 import { LossDetection } from "./loss-detection.ts";
 import { MtuDiscovery } from "./mtu-discovery.ts";
 import { Pacer } from "./pacer.ts";
+import type { PathState, PathSummary } from "./path-summary.ts";
 import { RttEstimator } from "./rtt-estimator.ts";
 import { packetState, type SentPacket, SentPackets } from "./sent-packets.ts";
-
-/** working: acknowledged lately, or nothing was asked. suspect: probes go unanswered. failed: given up until a challenge comes back. */
-export type PathState = "working" | "suspect" | "failed";
-
-/** What others may know of a path. */
-export interface PathSummary {
-  readonly id: number;
-  readonly route: Route;
-  readonly via: Via;
-  readonly state: PathState;
-  readonly rttMs: number;
-  readonly hasRtt: boolean;
-  readonly windowBytes: number;
-  readonly bytesInFlight: number;
-  readonly datagramBytes: number;
-  readonly lostPackets: number;
-  readonly sentPackets: number;
-  readonly active: boolean;
-}
-
-/** Chooses the path that carries data. @returns one of `paths` (none has failed), or undefined where there is none. */
-export type PathSelector = (paths: readonly Path[], current: Path | undefined) => Path | undefined;
 
 /** What settles or loses a packet is told here. */
 export interface PacketOwner {

@@ -16,8 +16,7 @@ import {
 import type { CongestionControllerFactory } from "./congestion-controller.ts";
 import { CongestionCubic } from "./congestion-cubic.ts";
 import type { KeyUpdateSettings } from "./packet-keys.ts";
-import type { PathSelector } from "./path.ts";
-import { preferDirect } from "./path-choice.ts";
+import { type PathSelector, preferDirect } from "./path-choice.ts";
 
 export interface TransportSettings {
   /** What the peer may send on the whole connection at first, and at most. */

@@ -7,26 +7,26 @@
 
 import type { SocketAddress } from "../base/address.ts";
 import { RELAY_HEADER_BYTES } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
 import { type Carrier, MAIN_CARRIER, type Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
-import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
+import { equalBytes } from "../crypto/secret.ts";
 import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
 import { type ConnectOptions, Endpoint } from "../transport/endpoint.ts";
 import type { Stream } from "../transport/stream.ts";
-import type { TransportSettings } from "../transport/transport-settings.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
 import { isStun, packetKind, packetLength } from "../wire/datagram.ts";
 import { streamCode } from "../wire/stream-code.ts";
+import type { AgentConfig } from "./agent-config.ts";
 import type { AgentEvent } from "./agent-event.ts";
 import { ChannelRequests } from "./channel-requests.ts";
 import { Dial, type DialOptions } from "./dial.ts";
+import { Dials } from "./dials.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
 import { OwnNetwork } from "./own-network.ts";
 import { OwnSockets } from "./own-sockets.ts";
@@ -37,25 +37,8 @@ import { RendezvousLink, type RendezvousPlace } from "./rendezvous-link.ts";
 import { Service, type ServiceOptions } from "./service.ts";
 import { ServiceTable } from "./service-table.ts";
 
+export type { AgentConfig, AgentSettings } from "./agent-config.ts";
 export type { AgentEvent } from "./agent-event.ts";
-
-export interface AgentSettings {
-  /** Direct paths are not looked for before a connection is this old; for measuring the relay. */
-  readonly directAfterMs: number;
-  /** Whether many ports or sockets may be tried where a NAT asks for it; true unless told. */
-  readonly spray: boolean;
-  readonly transport: Partial<TransportSettings>;
-}
-
-export interface AgentConfig {
-  readonly identity: Identity;
-  /** Random per process, 8 bytes. */
-  readonly instance: Uint8Array;
-  readonly random: Random;
-  readonly cipher: PacketCipherFactory;
-  readonly log: Log;
-  readonly settings?: Partial<AgentSettings>;
-}
 
 export class Agent implements Machine {
   readonly identity: Identity;
@@ -68,7 +51,7 @@ export class Agent implements Machine {
   private readonly services = new ServiceTable();
   private readonly incoming = new IncomingStreams();
   private readonly peers = new Map<Connection, Peer>();
-  private readonly dials: Dial[] = [];
+  private readonly dials = new Dials();
   private readonly rendezvous: RendezvousLink;
   private readonly network: OwnNetwork;
   private readonly sockets = new OwnSockets((event) => this.events.push(event));
@@ -155,8 +138,8 @@ export class Agent implements Machine {
       connect: (at: number, to: ConnectOptions) => this.endpoint.connect(at, to),
       introduce: (at, peer, selector, packet) => this.rendezvous.open(at, peer, selector, packet),
     });
-    this.dials.push(dial);
-    const serving = [...this.peers.values()].find((peer) => same(peer.identity, options.peer));
+    this.dials.add(dial);
+    const serving = [...this.peers.values()].find((peer) => equalBytes(peer.identity, options.peer));
     if (serving !== undefined) dial.onConnected(serving);
     return dial;
   }
@@ -225,23 +208,19 @@ export class Agent implements Machine {
     this.endpoint.handleTimeout(nowMs);
     this.rendezvous.handleTimeout(nowMs);
     this.stun.handleTimeout(nowMs);
-    for (const dial of this.dials) if (dial.pollTimeout() <= nowMs) dial.handleTimeout(nowMs);
+    this.dials.handleTimeout(nowMs);
     for (const peer of this.peers.values()) if (peer.pollTimeout() <= nowMs) this.handlePeerTimeout(nowMs, peer);
     this.handleEndpointEvents(nowMs);
   }
 
   private handlePeerTimeout(nowMs: number, peer: Peer): void {
     peer.handleTimeout(nowMs);
-    if (peer.connection.isStalled && peer.unansweredChannels >= 2) this.redial(nowMs, peer);
-  }
-
-  private redial(nowMs: number, peer: Peer): void {
-    for (const dial of this.dials) if (dial.connected === peer) dial.redial(nowMs);
+    if (peer.connection.isStalled && peer.unansweredChannels >= 2) this.dials.redial(nowMs, peer);
   }
 
   pollTimeout(): number {
-    let at = Math.min(this.endpoint.pollTimeout(), this.rendezvous.pollTimeout(), this.stun.pollTimeout());
-    for (const dial of this.dials) at = Math.min(at, dial.pollTimeout());
+    let at = Math.min(this.endpoint.pollTimeout(), this.rendezvous.pollTimeout());
+    at = Math.min(at, this.stun.pollTimeout(), this.dials.pollTimeout());
     for (const peer of this.peers.values()) at = Math.min(at, peer.pollTimeout());
     return at;
   }
@@ -278,7 +257,7 @@ export class Agent implements Machine {
         this.onConnected(nowMs, connection);
         return;
       case "closed":
-        this.onClosed(nowMs, connection, event.code);
+        this.onClosed(nowMs, connection);
         return;
       case "stream":
         this.incoming.add(nowMs, event.stream);
@@ -300,9 +279,7 @@ export class Agent implements Machine {
         else this.events.push({ type: event.type, stream: event.stream, code: event.code });
         return;
       case "streams-available":
-        for (const dial of this.dials) {
-          if (dial.connected?.connection === connection) this.events.push({ type: "dial-ready", dial });
-        }
+        this.dials.onStreamsAvailable(connection);
         return;
       default:
         this.onPathEvent(nowMs, connection, event);
@@ -315,7 +292,7 @@ export class Agent implements Machine {
     peer.onEvent(nowMs, event);
     // A relay that has fallen silent is perhaps a rendezvous that is gone: ask it.
     if (event.type === "stalled") this.rendezvous.poke(nowMs);
-    if (event.type === "recovered") for (const dial of this.dials) if (dial.connected === peer) dial.onRecovered();
+    if (event.type === "recovered") this.dials.onRecovered(peer);
   }
 
   /** The opener gave the stream up before it had said what it wants. */
@@ -344,30 +321,20 @@ export class Agent implements Machine {
       emit: (event) => this.events.push(event),
       openChannel: (at, of) => this.channels.open(at, of),
     });
-    // An older connection to another instance under the same dial: the peer was started anew and knows it no more.
-    for (const dial of this.dials) {
-      const before = dial.connected;
-      if (dial.attempting === connection && before !== undefined) {
-        before.connection.vanish(closeCode.peerRestarted, "the peer was started anew");
-      }
-    }
     this.peers.set(connection, peer);
     this.events.push({ type: "peer-connected", peer: connection.remoteIdentity });
-    for (const dial of this.dials) {
-      const wanted = dial.attempting === connection || (dial.connected === undefined && same(dial.peer, peer.identity));
-      if (wanted) dial.onConnected(peer);
-    }
+    this.dials.onConnected(peer);
   }
 
-  private onClosed(nowMs: number, connection: Connection, _code: number): void {
-    for (const dial of this.dials) if (dial.attempting === connection) dial.onAttemptClosed(nowMs);
+  private onClosed(nowMs: number, connection: Connection): void {
+    this.dials.onAttemptClosed(nowMs, connection);
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     this.peers.delete(connection);
     peer.stop();
     this.channels.forget(peer);
     this.events.push({ type: "peer-gone", peer: peer.identity });
-    for (const dial of this.dials) if (dial.connected === peer) dial.onGone(nowMs);
+    this.dials.onGone(nowMs, peer);
   }
 
   // ---- the rendezvous
@@ -379,11 +346,11 @@ export class Agent implements Machine {
       any = true;
       switch (event.type) {
         case "connected":
-          for (const dial of this.dials) dial.onRendezvousConnected(nowMs);
+          this.dials.onRendezvousConnected(nowMs);
           for (const peer of this.peers.values()) peer.onRendezvousConnected(nowMs);
           break;
         case "unreachable":
-          for (const dial of this.dials) dial.onNoRendezvous();
+          this.dials.onNoRendezvous();
           break;
         case "registered":
         case "observed":
@@ -391,7 +358,9 @@ export class Agent implements Machine {
           this.stun.onRendezvous(nowMs);
           break;
         case "opened":
-          this.onOpened(nowMs, event.request, event.route);
+          if (!this.channels.onOpened(nowMs, event.request, event.route)) {
+            this.dials.onOpened(event.request, event.route);
+          }
           break;
         case "open-failed":
           this.onOpenFailed(nowMs, event.request, event.reason);
@@ -404,29 +373,21 @@ export class Agent implements Machine {
           for (const peer of this.peers.values()) peer.onChannelClosed(nowMs, event.route);
           break;
         case "present":
-          for (const dial of this.dials) if (same(dial.peer, event.peer)) dial.onPresent(nowMs);
+          this.dials.onPresent(nowMs, event.peer);
           break;
       }
     }
     return any;
   }
 
-  private onOpened(nowMs: number, request: number, route: Route): void {
-    if (this.channels.onOpened(nowMs, request, route)) return;
-    for (const dial of this.dials) if (dial.onOpened(request, route)) return;
-  }
-
   private onOpenFailed(nowMs: number, request: number, reason: OpenFailure): void {
     const peer = this.channels.onFailed(nowMs, request);
     // The very instance is not there: the peer may have been started anew under another one.
-    if (peer?.connection.isStalled) this.redial(nowMs, peer);
-    if (peer !== undefined) return;
-    for (const dial of this.dials) if (dial.onOpenFailed(nowMs, request, reason)) return;
+    if (peer?.connection.isStalled) this.dials.redial(nowMs, peer);
+    if (peer === undefined) this.dials.onOpenFailed(nowMs, request, reason);
   }
 
   private onObserved(address: SocketAddress): void {
     if (this.network.onObserved(address)) for (const peer of this.peers.values()) peer.sendCandidates();
   }
 }
-
-const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);

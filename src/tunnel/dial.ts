@@ -183,6 +183,11 @@ export class Dial {
     this.context.emit({ type: "dial-ready", dial: this });
   }
 
+  /** openStream was refused for their number, and may succeed now. */
+  onStreamsAvailable(): void {
+    this.context.emit({ type: "dial-ready", dial: this });
+  }
+
   /** The connection ended; a new one is made at once. */
   onGone(nowMs: number): void {
     this.connected = undefined;

@@ -8,7 +8,9 @@ import { LINES_MAX, lengthViolations, nameViolations, openingViolations } from "
 import { listed, readTree, repositoryRoot } from "./source-file.ts";
 
 /** Files that may be longer than others, each with its reason. */
-const LONG_FILES = new Map<string, string>([]);
+const LONG_FILES = new Map<string, string>([
+  ["src/base/limits.ts", "one table of every bound, each with its reason; it is searched, not read"],
+]);
 
 const lines = (count: number): string => "x\n".repeat(count);
 const biome = (...args: string[]) => [join(repositoryRoot, "node_modules/@biomejs/biome/bin/biome"), ...args];

@@ -91,6 +91,11 @@ export function formatIp(bytes: Uint8Array): string {
   return `${hex(groups.slice(0, bestStart))}::${hex(groups.slice(bestStart + bestLength))}`;
 }
 
+/** Whether it stands for a group of hosts (RFC 5771, RFC 4291 §2.7): it can be sent to, and no answer comes from it. */
+export function isMulticast({ family, host }: SocketAddress): boolean {
+  return family === 6 ? /^ff..:/.test(host) : /^2(2[4-9]|3\d)\./.test(host);
+}
+
 /** @param host an IP address in any valid text form. @returns undefined where host or port is not valid. */
 export function socketAddress(host: string, port: number): SocketAddress | undefined {
   const bytes = parseIp(host);

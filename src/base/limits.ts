@@ -191,6 +191,8 @@ export const SELECTOR_BYTES = 8;
 export const COOKIE_LIFE_MS = 120_000;
 /** The longest text that is looked at as a ticket: 255 rendezvous of ordinary length fit, a pasted log file does not. */
 export const TICKET_CHARACTERS_MAX = 32_768;
+/** Addresses at which one peer is said to be reachable: a handful of networks and both families; each is sent the initiation. */
+export const PEER_ADDRESSES_MAX = 8;
 /** A service name and a rendezvous' "host:port" in bytes: their length is one byte on the wire. */
 export const NAME_BYTES_MAX = 255;
 /** Where a rendezvous listens when its address names no port. */

@@ -5,13 +5,16 @@ import { formatIp, parseIp } from "../base/address.ts";
 import { NAME_BYTES_MAX, RENDEZVOUS_PORT_DEFAULT } from "../base/limits.ts";
 import { formatPeerId, parsePeerId } from "./peer-id.ts";
 
-export interface RendezvousAddress {
-  /** Ed25519; absent where only the address is known. */
-  readonly publicKey?: Uint8Array;
+export interface HostAndPort {
   /** A host name in lower case, or an IP address in canonical text without brackets. */
   readonly host: string;
   /** 1 to 65535. */
   readonly port: number;
+}
+
+export interface RendezvousAddress extends HostAndPort {
+  /** Ed25519; absent where only the address is known. */
+  readonly publicKey?: Uint8Array;
 }
 
 /** Brackets or no colon, then perhaps a port. */
@@ -31,7 +34,7 @@ function parseHost(text: string, bracketed: boolean): string | undefined {
 }
 
 /** @returns host and port of "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address; undefined for all else. */
-export function parseHostAndPort(text: string): { host: string; port: number } | undefined {
+export function parseHostAndPort(text: string): HostAndPort | undefined {
   const match = HOST_AND_PORT.exec(text);
   if (match === null) {
     const ip = parseIp(text);
@@ -43,7 +46,7 @@ export function parseHostAndPort(text: string): { host: string; port: number } |
 }
 
 /** The inverse of parseHostAndPort; the port is always written. */
-export function formatHostAndPort(address: { readonly host: string; readonly port: number }): string {
+export function formatHostAndPort(address: HostAndPort): string {
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 

@@ -1,4 +1,4 @@
-// A ticket is all that `tunnel connect` needs in one word: the peer, its secret, where to meet and which service
+// A ticket is all that `tunnel connect` needs in one word: the peer, its secret, where to meet, where it is, and which service
 // (SPEC.md, "Tickets and secrets"). It is pasted through chats and typed off screens, so a checksum finds a cut or
 // mistyped one before anything is sent, and the parser says which it was.
 
@@ -6,10 +6,10 @@ import { assert } from "../base/assert.ts";
 import { decodeBase32, encodeBase32 } from "../base/base32.ts";
 import { ByteReader, OutOfBounds } from "../base/byte-reader.ts";
 import { ByteWriter } from "../base/byte-writer.ts";
-import { KEY_BYTES, NAME_BYTES_MAX, SECRET_BYTES, TICKET_CHARACTERS_MAX } from "../base/limits.ts";
+import { KEY_BYTES, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, SECRET_BYTES, TICKET_CHARACTERS_MAX } from "../base/limits.ts";
 import { blake2s } from "./blake2s.ts";
 import { dhPublicKeyOf } from "./identity.ts";
-import { formatHostAndPort, parseHostAndPort, type RendezvousAddress } from "./rendezvous-address.ts";
+import { formatHostAndPort, type HostAndPort, parseHostAndPort, type RendezvousAddress } from "./rendezvous-address.ts";
 import { equalBytes } from "./secret.ts";
 
 export interface Ticket {
@@ -19,6 +19,8 @@ export interface Ticket {
   readonly secret: Uint8Array;
   /** Where the peer is registered, best first; at most 255. */
   readonly rendezvous: readonly RendezvousAddress[];
+  /** Where the peer itself can be reached, without an introduction; at most PEER_ADDRESSES_MAX. */
+  readonly addresses: readonly HostAndPort[];
   /** At most 255 bytes of UTF-8; "" is the default service. */
   readonly service: string;
 }
@@ -34,9 +36,9 @@ const PREFIX = "tunnel";
 const VERSION = 1;
 const CHECKSUM_BYTES = 4;
 const HAS_KEY = 1;
-/** A ticket without rendezvous and for the default service. */
+/** A ticket without rendezvous and addresses, for the default service. */
 const TICKET_CHARACTERS_MIN =
-  PREFIX.length + Math.ceil(((1 + KEY_BYTES + SECRET_BYTES + 1 + 1 + CHECKSUM_BYTES) * 8) / 5);
+  PREFIX.length + Math.ceil(((1 + KEY_BYTES + SECRET_BYTES + 1 + 1 + 1 + CHECKSUM_BYTES) * 8) / 5);
 
 const MESSAGES: Readonly<Record<TicketFault, string>> = {
   "not-a-ticket": `This is not a ticket: one begins with "${PREFIX}", then letters and the digits 2 to 7. Copy the line that "tunnel expose" printed.`,
@@ -66,9 +68,12 @@ export function formatTicket(ticket: Ticket): string {
     "a ticket's keys have their length",
   );
   assert(ticket.rendezvous.length <= 255, "a ticket holds at most 255 rendezvous");
-  const rendezvousBytesMax = 1 + KEY_BYTES + 1 + NAME_BYTES_MAX;
-  const fixedBytesMax = 1 + KEY_BYTES + SECRET_BYTES + 1 + 1 + NAME_BYTES_MAX + CHECKSUM_BYTES;
-  const writer = new ByteWriter(new Uint8Array(fixedBytesMax + ticket.rendezvous.length * rendezvousBytesMax));
+  assert(ticket.addresses.length <= PEER_ADDRESSES_MAX, `a ticket holds at most ${PEER_ADDRESSES_MAX} addresses`);
+  const addressBytesMax = 1 + NAME_BYTES_MAX;
+  const rendezvousBytesMax = 1 + KEY_BYTES + addressBytesMax;
+  const fixedBytesMax = 1 + KEY_BYTES + SECRET_BYTES + 1 + 1 + 1 + NAME_BYTES_MAX + CHECKSUM_BYTES;
+  const listBytesMax = ticket.rendezvous.length * rendezvousBytesMax + ticket.addresses.length * addressBytesMax;
+  const writer = new ByteWriter(new Uint8Array(fixedBytesMax + listBytesMax));
   writer.uint8(VERSION);
   writer.copy(ticket.peer);
   writer.copy(ticket.secret);
@@ -78,6 +83,8 @@ export function formatTicket(ticket: Ticket): string {
     if (address.publicKey !== undefined) writer.copy(address.publicKey);
     writeText(writer, formatHostAndPort(address));
   }
+  writer.uint8(ticket.addresses.length);
+  for (const address of ticket.addresses) writeText(writer, formatHostAndPort(address));
   writeText(writer, ticket.service);
   writer.copy(checksumOf(writer.written()));
   const text = PREFIX + encodeBase32(writer.written());
@@ -103,9 +110,15 @@ function readContent(reader: ByteReader): Ticket | undefined {
     if (address === undefined) return undefined;
     rendezvous.push(address);
   }
+  const addresses: HostAndPort[] = [];
+  for (let left = reader.uint8(); left > 0; left--) {
+    const address = parseHostAndPort(readText(reader));
+    if (address === undefined || addresses.length === PEER_ADDRESSES_MAX) return undefined;
+    addresses.push(address);
+  }
   const service = readText(reader);
   if (reader.remainingBytes !== 0 || dhPublicKeyOf(peer) === undefined) return undefined;
-  return { peer, secret, rendezvous, service };
+  return { peer, secret, rendezvous, addresses, service };
 }
 
 /** @returns the whole bytes in digits that encode none, because some are missing or the last is wrong; to be looked at, not believed. */
@@ -124,6 +137,7 @@ function isCut(bytes: Uint8Array): boolean {
       if ((reader.uint8() & HAS_KEY) !== 0) reader.skip(KEY_BYTES);
       reader.skip(reader.uint8());
     }
+    for (let left = reader.uint8(); left > 0; left--) reader.skip(reader.uint8());
     reader.skip(reader.uint8());
     reader.skip(CHECKSUM_BYTES);
     return false;

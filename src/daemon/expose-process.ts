@@ -54,6 +54,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
         peer: process.identity.publicKey,
         secret,
         rendezvous: process.rendezvous,
+        addresses: [],
         service: name,
       });
       if (options.ticketFile !== undefined) writeTicket(options.ticketFile, ticket);

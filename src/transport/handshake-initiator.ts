@@ -1,6 +1,7 @@
 // The initiator's half of the handshake: one initiation, sent again until the response comes, with a cookie when one was
 // asked for. The bytes stay the same for the whole attempt (but for mac2), so a responder that has answered answers again.
 
+import { isMulticast } from "../base/address.ts";
 import { HANDSHAKE_RETRY_MAX_MS, HANDSHAKE_RETRY_MS } from "../base/limits.ts";
 import { type Random, randomFraction } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
@@ -34,6 +35,8 @@ export class HandshakeInitiator {
   private retryAtMs = Number.POSITIVE_INFINITY;
   private cookieAtMs = Number.NEGATIVE_INFINITY;
   private isCarried = false;
+  /** A group was asked, whose members answer from addresses of their own. */
+  private asksGroup = false;
   private readonly routes: Route[] = [];
   /** Routes that the present transmission has not gone to yet. */
   private due: Route[] = [];
@@ -66,7 +69,9 @@ export class HandshakeInitiator {
 
   /** The initiation goes there too, from its next transmission on. */
   addRoute(route: Route): void {
-    if (!this.routes.includes(route)) this.routes.push(route);
+    if (this.routes.includes(route)) return;
+    this.routes.push(route);
+    if (isMulticast(route.remote)) this.asksGroup = true;
   }
 
   /** The initiation goes there at once, and with every further transmission. */
@@ -77,7 +82,8 @@ export class HandshakeInitiator {
 
   /** Whether a response over this route answers something that went there; what somebody else carried comes back by a relay. */
   wentTo(route: Route): boolean {
-    return this.routes.includes(route) || (this.isCarried && route.via === "relay") || this.routes.length === 0;
+    if (this.routes.includes(route) || this.routes.length === 0) return true;
+    return route.via === "relay" ? this.isCarried : this.asksGroup;
   }
 
   get firstRoute(): Route | undefined {

@@ -109,6 +109,7 @@ export class Agent implements Machine {
     this.rendezvous.onNetworkChange(nowMs);
     this.stun.onNetworkChange(nowMs);
     for (const peer of this.peers.values()) peer.onNetworkChange(nowMs);
+    this.dials.onNetworkChange(nowMs);
   }
 
   /** How our NAT behaves, as far as it is known. */
@@ -291,7 +292,10 @@ export class Agent implements Machine {
     if (peer === undefined) return;
     peer.onEvent(nowMs, event);
     // A relay that has fallen silent is perhaps a rendezvous that is gone: ask it.
-    if (event.type === "stalled") this.rendezvous.poke(nowMs);
+    if (event.type === "stalled") {
+      this.rendezvous.poke(nowMs);
+      this.dials.onStalled(nowMs, peer);
+    }
     if (event.type === "recovered") this.dials.onRecovered(peer);
   }
 

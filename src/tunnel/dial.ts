@@ -20,7 +20,7 @@ export interface DialOptions {
   readonly secret?: Uint8Array;
   /** Asked for by name where there is no secret; "" is the default one. */
   readonly service: string;
-  /** Where the peer can be reached without an introduction: tried along with the rendezvous, or without one. */
+  /** Where the peer, or a group that it is in, can be reached without an introduction: tried along with the rendezvous, or without one. */
   readonly addresses?: readonly SocketAddress[];
 }
 
@@ -49,7 +49,7 @@ export class Dial {
   private readonly secretTag: Uint8Array;
   private readonly psk: Uint8Array;
   private readonly context: DialContext;
-  private readonly addresses: readonly SocketAddress[];
+  private addresses: readonly SocketAddress[];
   /** The connection that serves this dial. */
   connected: Peer | undefined;
   private attempt: Connection | undefined;
@@ -68,6 +68,21 @@ export class Dial {
     this.context = context;
     this.addresses = options.addresses ?? [];
     this.atMs = nowMs;
+  }
+
+  /** The peer's addresses have become known, or are others now. */
+  setAddresses(nowMs: number, addresses: readonly SocketAddress[]): void {
+    this.addresses = addresses;
+    if (this.attempt !== undefined) {
+      for (const address of addresses) this.attempt.addHandshakeRoute(this.context.routes.direct(address));
+    } else if (this.connected === undefined) {
+      this.atMs = nowMs;
+    }
+  }
+
+  /** Our own network is another one: what failed in the old one may work now. */
+  onNetworkChange(nowMs: number): void {
+    if (this.connected === undefined && this.attempt === undefined) this.atMs = nowMs;
   }
 
   /** The handshake that is under way. */
@@ -129,7 +144,7 @@ export class Dial {
 
   /** No rendezvous has answered so far. */
   onNoRendezvous(): void {
-    this.wait("no-rendezvous");
+    if (this.addresses.length === 0) this.wait("no-rendezvous");
   }
 
   /** There is a rendezvous, or another one: ask it now. */
@@ -194,6 +209,11 @@ export class Dial {
     if (this.attempt === undefined) this.atMs = nowMs;
   }
 
+  /** The connection hangs: where the peer's addresses are known, they are asked at once whether another instance is there. */
+  onStalled(nowMs: number): void {
+    if (this.addresses.length > 0) this.redial(nowMs);
+  }
+
   /** The connection hangs and its instance does not answer: perhaps the peer was started anew. */
   redial(nowMs: number): void {
     if (this.attempt === undefined && this.atMs === Number.POSITIVE_INFINITY) this.atMs = nowMs;
@@ -212,7 +232,11 @@ export class Dial {
   /** The attempt's connection ended by itself. */
   onAttemptClosed(nowMs: number): void {
     this.giveUp(nowMs);
-    if (this.connected !== undefined) this.atMs = Number.POSITIVE_INFINITY;
+    const { connected } = this;
+    if (connected === undefined) return;
+    // It gave way to the older connection, which now has until the next attempt to show that it works again; the rendezvous has a
+    // beat of its own for that.
+    if (this.addresses.length === 0 || !connected.connection.isStalled) this.atMs = Number.POSITIVE_INFINITY;
   }
 
   /** The first bytes of each stream of this dial. */

@@ -50,6 +50,10 @@ export class Dials {
     for (const dial of this.connectedTo(peer)) dial.onGone(nowMs);
   }
 
+  onStalled(nowMs: number, peer: Peer): void {
+    for (const dial of this.connectedTo(peer)) dial.onStalled(nowMs);
+  }
+
   onRecovered(peer: Peer): void {
     for (const dial of this.connectedTo(peer)) dial.onRecovered();
   }
@@ -61,6 +65,10 @@ export class Dials {
   /** More streams may be opened on this connection. */
   onStreamsAvailable(connection: Connection): void {
     for (const dial of this.dials) if (dial.connected?.connection === connection) dial.onStreamsAvailable();
+  }
+
+  onNetworkChange(nowMs: number): void {
+    for (const dial of this.dials) dial.onNetworkChange(nowMs);
   }
 
   // ---- the rendezvous

@@ -7,9 +7,11 @@ import fc from "fast-check";
 import {
   formatIp,
   formatSocketAddress,
+  isMulticast,
   parseIp,
   parseSocketAddress,
   readSocketAddress,
+  type SocketAddress,
   socketAddress,
   socketAddressBytes,
   writeSocketAddress,
@@ -123,5 +125,23 @@ test("an address that was written is read back, and broken bytes throw OutOfBoun
   );
   for (const text of ["", "05 c0000201 125c", "04 c0000201 12", "04 c0000201 0000", "06 c0000201 125c"]) {
     assert.throws(() => readSocketAddress(new ByteReader(arbitrary.fromHex(text))), OutOfBounds, text);
+  }
+});
+
+test("a group of hosts is told from a host", () => {
+  const isGroup = (host: string): boolean => isMulticast(socketAddress(host, 1) as SocketAddress);
+  for (const host of ["224.0.0.1", "239.255.255.255", "232.1.2.3", "ff02::1", "ff15::8"])
+    assert.ok(isGroup(host), host);
+  for (const host of [
+    "223.255.255.255",
+    "240.0.0.1",
+    "22.4.0.1",
+    "2.2.4.0",
+    "fe80::1",
+    "::ff02",
+    "2001:ff02::1",
+    "fd15::1",
+  ]) {
+    assert.ok(!isGroup(host), host);
   }
 });

@@ -18,6 +18,7 @@ const ticket = formatTicket({
   peer: publicKey,
   secret: new Uint8Array(16),
   rendezvous: [{ host: "127.0.0.1", port: 9 }],
+  addresses: [],
   service: "web",
 });
 const flip = (text: string, at: number): string =>

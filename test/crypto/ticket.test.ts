@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { AssertionError } from "../../src/base/assert.ts";
 import { decodeBase32, encodeBase32 } from "../../src/base/base32.ts";
+import { PEER_ADDRESSES_MAX } from "../../src/base/limits.ts";
 import { blake2s } from "../../src/crypto/blake2s.ts";
 import { createIdentity } from "../../src/crypto/identity.ts";
 import { formatTicket, parseTicket, type Ticket, type TicketFault } from "../../src/crypto/ticket.ts";
@@ -17,11 +18,12 @@ const WEB: Ticket = {
   peer: PEER,
   secret: counting(16),
   rendezvous: [{ publicKey: PEER, host: "rendezvous.example", port: 4700 }],
+  addresses: [],
   service: "web",
 };
 const WEB_TEXT =
   "tunnelahlvvgabqkyqvn6vjp7nhslea45a5yls6pnkmizfv4bbu2hxa5iruaabaibqibiga4eascqlbqgq4dybahlvvgabqkyqvn6vjp7nhslea45a5y" +
-  "ls6pnkmizfv4bbu2hxa5iruf3smvxgizl2ozxxk4zomv4gc3lqnrstunbxgayag53fmi47jbvr";
+  "ls6pnkmizfv4bbu2hxa5iruf3smvxgizl2ozxxk4zomv4gc3lqnrstunbxgayaaa3xmvrpjbg63a";
 const TWO: Ticket = {
   peer: PEER,
   secret: counting(16),
@@ -29,11 +31,26 @@ const TWO: Ticket = {
     { host: "2001:db8::1", port: 4700 },
     { publicKey: PEER, host: "192.0.2.1", port: 443 },
   ],
+  addresses: [],
   service: "",
 };
 const TWO_TEXT =
   "tunnelahlvvgabqkyqvn6vjp7nhslea45a5yls6pnkmizfv4bbu2hxa5iruaabaibqibiga4eascqlbqgq4dycaajfwmrqgaytuzdcha5dumk5hi2dom" +
-  "bqahlvvgabqkyqvn6vjp7nhslea45a5yls6pnkmizfv4bbu2hxa5irudjrhezc4mbogixdcorugqzqbxx4a5da";
+  "bqahlvvgabqkyqvn6vjp7nhslea45a5yls6pnkmizfv4bbu2hxa5irudjrhezc4mbogixdcorugqzqaadeznbkg";
+
+const DIRECT: Ticket = {
+  peer: PEER,
+  secret: counting(16),
+  rendezvous: [],
+  addresses: [
+    { host: "camera.example", port: 4800 },
+    { host: "2001:db8::1", port: 4800 },
+  ],
+  service: "web",
+};
+const DIRECT_TEXT =
+  "tunnelahlvvgabqkyqvn6vjp7nhslea45a5yls6pnkmizfv4bbu2hxa5iruaabaibqibiga4eascqlbqgq4dyaaijwgylnmvzgcltfpbqw24dmmu5dio" +
+  "bqgajfwmrqgaytuzdcha5dumk5hi2dqmbqan3wkyshgoq6u";
 
 function faultOf(text: string): TicketFault | undefined {
   const result = parseTicket(text);
@@ -47,8 +64,10 @@ const sealed = (content: Uint8Array): string =>
 test("the text of a ticket never changes", () => {
   assert.equal(formatTicket(WEB), WEB_TEXT);
   assert.equal(formatTicket(TWO), TWO_TEXT);
+  assert.equal(formatTicket(DIRECT), DIRECT_TEXT);
   assert.deepEqual(parseTicket(WEB_TEXT), { ok: true, ticket: WEB });
   assert.deepEqual(parseTicket(TWO_TEXT), { ok: true, ticket: TWO });
+  assert.deepEqual(parseTicket(DIRECT_TEXT), { ok: true, ticket: DIRECT });
 });
 
 test("every change of a single character is found", () => {
@@ -81,8 +100,10 @@ test("every character left out, doubled or swapped with its neighbour is found",
 });
 
 test("a ticket that ends too early is called cut, wherever it was cut", () => {
-  for (let length = "tunnel".length; length < WEB_TEXT.length; length++) {
-    assert.equal(faultOf(WEB_TEXT.slice(0, length)), "cut", `${length} characters`);
+  for (const text of [WEB_TEXT, DIRECT_TEXT]) {
+    for (let length = "tunnel".length; length < text.length; length++) {
+      assert.equal(faultOf(text.slice(0, length)), "cut", `${length} characters`);
+    }
   }
 });
 
@@ -134,6 +155,17 @@ test("content that no maker of tickets writes is refused though its checksum fit
     ["a peer of small order", alter(1, ...(SMALL_ORDER_ED25519[0] as Uint8Array))],
     ["a rendezvous of small order", alter(51, ...(SMALL_ORDER_ED25519[0] as Uint8Array))],
   ];
+  const direct = (decodeBase32(DIRECT_TEXT.slice("tunnel".length)) as Uint8Array).slice(0, -4);
+  // Behind version, peer, secret and no rendezvous.
+  const [start, count] = [direct.subarray(0, 50), (list: Uint8Array[]) => Uint8Array.of(list.length)];
+  const listing = (...texts: string[]): Uint8Array => {
+    const list = texts.map((text) => Uint8Array.of(text.length, ...new TextEncoder().encode(text)));
+    return new Uint8Array([...start, ...count(list), ...list.flatMap((bytes) => [...bytes]), 0]);
+  };
+  assert.equal(faultOf(sealed(listing(...new Array<string>(PEER_ADDRESSES_MAX).fill("a:1")))), undefined);
+  assert.equal(faultOf(sealed(listing(...new Array<string>(PEER_ADDRESSES_MAX + 1).fill("a:1")))), "not-a-ticket");
+  assert.equal(faultOf(sealed(listing("a b:1"))), "not-a-ticket");
+  assert.equal(faultOf(sealed(listing("a:0"))), "not-a-ticket");
   for (const [what, content] of cases) assert.equal(faultOf(sealed(content)), "not-a-ticket", what);
 });
 
@@ -151,12 +183,13 @@ test("every fault says what to do, and none repeats the text", () => {
   }
 });
 
+const place = {
+  host: fc.constantFrom("example.org", "192.0.2.7", "2001:db8::7", `${"a".repeat(60)}.example`),
+  port: fc.integer({ min: 1, max: 65535 }),
+};
+const arbitraryAddress = fc.record(place, { noNullPrototype: true });
 const arbitraryRendezvous = fc.record(
-  {
-    publicKey: fc.nat(5).map((seed) => createIdentity(new SeededRandom(seed)).publicKey),
-    host: fc.constantFrom("example.org", "192.0.2.7", "2001:db8::7", `${"a".repeat(60)}.example`),
-    port: fc.integer({ min: 1, max: 65535 }),
-  },
+  { publicKey: fc.nat(5).map((seed) => createIdentity(new SeededRandom(seed)).publicKey), ...place },
   { requiredKeys: ["host", "port"], noNullPrototype: true },
 );
 
@@ -165,6 +198,7 @@ const arbitraryTicket: fc.Arbitrary<Ticket> = fc.record(
     peer: fc.nat(50).map((seed) => createIdentity(new SeededRandom(seed)).publicKey),
     secret: fc.uint8Array({ minLength: 16, maxLength: 16 }),
     rendezvous: fc.array(arbitraryRendezvous, { maxLength: 5 }),
+    addresses: fc.array(arbitraryAddress, { maxLength: PEER_ADDRESSES_MAX }),
     service: fc.string({ unit: "grapheme", maxLength: 20 }),
   },
   { noNullPrototype: true },

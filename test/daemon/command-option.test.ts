@@ -20,7 +20,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 const { publicKey } = createIdentity(systemRandom);
 const id = formatPeerId(publicKey);
 const rendezvous = [{ host: "meet.example", port: 4700 }];
-const ticket: Ticket = { peer: publicKey, secret: new Uint8Array(16), rendezvous, service: "3000" };
+const ticket: Ticket = { peer: publicKey, secret: new Uint8Array(16), rendezvous, addresses: [], service: "3000" };
 const goal = (text: string, options: { service?: string; rendezvous?: string[] } = {}, named = rendezvous.slice(1)) =>
   parseGoal(text, { rendezvous: [], ...options }, named);
 const refusal = (code: string) => (error: unknown) => error instanceof UsageError && error.code === code;

@@ -100,7 +100,7 @@ export class HandshakeInitiator {
   }
 
   /** @returns the initiation for somebody else to carry; the routes, should there be any, get it as well. */
-  fetch(nowMs: number): Uint8Array {
+  forCarrier(nowMs: number): Uint8Array {
     if (this.lastSentAtMs !== nowMs || this.tries === 0) this.start(nowMs);
     this.isCarried = true;
     return this.packet.slice();

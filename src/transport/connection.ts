@@ -130,7 +130,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
   /** The initiation, for somebody else to carry. @returns undefined when the handshake is over. */
   handshakePacket(nowMs: number): Uint8Array | undefined {
     this.touch();
-    return this.handshake?.fetch(nowMs);
+    return this.handshake?.forCarrier(nowMs);
   }
 
   /** The initiation goes there too, from its next transmission on. */

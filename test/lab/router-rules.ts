@@ -26,10 +26,10 @@ export function routersOf(kind: NatKind): [RouterKind] | [RouterKind, RouterKind
 
 /** What a router lets in from outside to the host behind it. */
 function prerouting(kind: RouterKind, inside: string): string {
-  if (kind === "full-cone") return `iifname "wan" meta l4proto udp dnat to ${inside}`;
+  if (kind === "full-cone") return `iifname "wan*" meta l4proto udp dnat to ${inside}`;
   // An address may send to a port once that port has sent to the address, from whichever of its own ports.
   if (kind === "address-restricted") {
-    return `iifname "wan" meta l4proto udp ip saddr . udp dport @contacted dnat to ${inside}`;
+    return `iifname "wan*" meta l4proto udp ip saddr . udp dport @contacted dnat to ${inside}`;
   }
   return "";
 }
@@ -47,14 +47,14 @@ function forward(kind: RouterKind): string {
 
 function postrouting(kind: RouterKind): string {
   if (kind === "none") return "";
-  return `oifname "wan" masquerade${kind === "symmetric" ? " fully-random" : ""}`;
+  return `oifname "wan*" masquerade${kind === "symmetric" ? " fully-random" : ""}`;
 }
 
 /**
  * Every router but the bad one drops what comes unasked for itself. The bad one takes it in, and so remembers a flow that
  * occupies the very ports that the host behind it is about to use.
  * @param inside the address of the host behind the router
- * @returns input for `nft -f`; the devices are called wan and lan
+ * @returns input for `nft -f`; the devices are called wan, with a number where there are more, and lan
  */
 export function routerRules(kind: RouterKind, inside: string): string {
   return `
@@ -72,7 +72,7 @@ table ip router {
   chain input {
     type filter hook input priority filter
     ct state established,related accept
-    ${kind === "bad-router" ? "" : 'iifname "wan" drop'}
+    ${kind === "bad-router" ? "" : 'iifname "wan*" drop'}
   }
   chain forwarding {
     type filter hook forward priority filter

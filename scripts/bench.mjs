@@ -1,0 +1,16 @@
+// `npm run bench`: installs and builds what is missing, then runs the benchmark where it may build its networks, as root or inside a
+// user namespace. `npm run bench -- --quick` takes two minutes instead of eight; `--save` writes scripts/bench/RESULTS.md.
+
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { labNamespaces, labPath } from "./lab-namespaces.mjs";
+import { fail, prepare, root } from "./prepare.mjs";
+
+prepare();
+
+const place = labNamespaces();
+if (place.reason !== undefined) fail(`The benchmark needs network namespaces: ${place.reason}`);
+const bench = join(root, "dist", "scripts", "bench", "bench.js");
+const [program, ...args] = [...place.prefix, process.execPath, bench, ...process.argv.slice(2)];
+const result = spawnSync(program, args, { cwd: root, stdio: "inherit", env: { ...process.env, PATH: labPath } });
+process.exit(result.status ?? 1);

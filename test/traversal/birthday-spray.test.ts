@@ -1,0 +1,53 @@
+// One spray: how many probes, how fast, to where.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SPRAY_PORTS, SPRAY_SOCKETS } from "../../src/base/limits.ts";
+import { BirthdaySpray, type SprayProbe } from "../../src/traversal/birthday-spray.ts";
+import { SeededRandom } from "../sim/seeded-random.ts";
+
+const target = { family: 4, host: "198.51.100.7", port: 4321 } as const;
+
+function runAll(role: "open-sockets" | "spray-ports"): { atMs: number; probe: SprayProbe }[] {
+  const spray = new BirthdaySpray(0, role, target, new SeededRandom(1));
+  const all: { atMs: number; probe: SprayProbe }[] = [];
+  for (let atMs = 0; !spray.isDone; atMs = spray.pollTimeout()) {
+    for (const probe of spray.takeDue(atMs)) all.push({ atMs, probe });
+  }
+  assert.equal(spray.pollTimeout(), Number.POSITIVE_INFINITY);
+  return all;
+}
+
+function mostInASecond(times: readonly number[]): number {
+  return Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1_000).length));
+}
+
+test("many ports: each at most once, of the one host, from the main socket, and slowly enough for a home router", () => {
+  const all = runAll("spray-ports");
+  assert.equal(all.length, SPRAY_PORTS);
+  assert.equal(new Set(all.map(({ probe }) => probe.address.port)).size, SPRAY_PORTS);
+  for (const { probe } of all) {
+    assert.equal(probe.socket, undefined);
+    assert.equal(probe.address.host, target.host);
+    assert.ok(probe.address.port >= 1024 && probe.address.port <= 65_535);
+  }
+  assert.ok(mostInASecond(all.map(({ atMs }) => atMs)) <= 153);
+});
+
+test("many sockets: each once, towards the one address, the last ones when the other side has tried its ports", () => {
+  const all = runAll("open-sockets");
+  assert.deepEqual(
+    all.map(({ probe }) => probe.socket),
+    Array.from({ length: SPRAY_SOCKETS }, (_, i) => i),
+  );
+  for (const { probe } of all) assert.deepEqual(probe.address, target);
+  const portsDoneMs = runAll("spray-ports").at(-1)?.atMs as number;
+  assert.ok((all.at(-1)?.atMs as number) > portsDoneMs);
+  assert.ok(all.filter(({ atMs }) => atMs > portsDoneMs).length >= 90);
+});
+
+test("both sides together stay below a thousand flows and 300 new ones a second", () => {
+  const both = [...runAll("open-sockets"), ...runAll("spray-ports")];
+  assert.ok(both.length < 1_000);
+  assert.ok(mostInASecond(both.map(({ atMs }) => atMs)) <= 306);
+});

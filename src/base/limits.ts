@@ -54,6 +54,10 @@ export const ACK_DELAY_MAX_MS = 25;
 export const ACK_ELICITING_THRESHOLD = 2;
 /** Probe timeouts double up to this: after an outage the connection has to be back within seconds, not minutes. */
 export const PTO_MAX_MS = 2_000;
+/** A probe timeout before any back-off is never longer: whatever was measured, no path of use takes longer to answer. */
+export const PTO_BASE_MAX_MS = 6_000;
+/** A round trip that seems longer was a host asleep or a network gone, and is no sample. */
+export const RTT_SAMPLE_MAX_MS = 10_000;
 /** The reordering threshold grows up to this as losses prove spurious (quiche #470). */
 export const PACKET_THRESHOLD_MAX = 20;
 

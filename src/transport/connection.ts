@@ -95,9 +95,13 @@ export class Connection implements PacketOwner, DeadlineEntry {
   private handshake: HandshakeInitiator | undefined;
   private idleTimeoutMs: number;
   private lastAuthenticatedMs: number;
+  /** A packet under the keys came from the peer: it has the connection as well. */
+  private isMutual = false;
   /** Responder: where the response was sent. What comes from there has proved its route. */
   private readonly responseRoutes: Route[] = [];
   private farewell: Farewell | undefined;
+  private lastTimeoutMs = Number.NEGATIVE_INFINITY;
+  private timeoutsAtOnce = 0;
 
   constructor(nowMs: number, config: ConnectionConfig) {
     this.role = config.role;
@@ -171,8 +175,9 @@ export class Connection implements PacketOwner, DeadlineEntry {
     this.touch();
   }
 
-  /** Responder: the response went to this route. */
-  onResponseSent(route: Route): void {
+  /** Responder: the response went to this route; it is waited for what comes of it. */
+  onResponseSent(nowMs: number, route: Route): void {
+    if (this.state === "handshaking") this.lastAuthenticatedMs = nowMs;
     if (this.responseRoutes.length < RESPONSE_ROUTES_MAX && !this.responseRoutes.includes(route)) {
       this.responseRoutes.push(route);
     }
@@ -338,6 +343,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
   /** A packet under our keys came: the peer lives, and at the responder it confirms the handshake. */
   onAuthenticated(nowMs: number, route: Route): void {
     this.lastAuthenticatedMs = nowMs;
+    this.isMutual = true;
     if (this.state === "handshaking" && this.role === "responder") {
       this.confirm(nowMs, route, undefined, this.responseRoutes.includes(route) ? undefined : this.responseRoutes[0]);
     }
@@ -387,8 +393,9 @@ export class Connection implements PacketOwner, DeadlineEntry {
   }
 
   private get idleAtMs(): number {
-    if (this.state === "handshaking" && this.role === "responder") return this.lastAuthenticatedMs + HALF_OPEN_LIFE_MS;
-    if (this.state === "handshaking") return Number.POSITIVE_INFINITY;
+    if (this.state === "handshaking" && this.role === "initiator") return Number.POSITIVE_INFINITY;
+    // A responder that was not heard of since its response has forgotten the handshake by then; a new one is needed.
+    if (!this.isMutual) return this.lastAuthenticatedMs + HALF_OPEN_LIFE_MS;
     return this.lastAuthenticatedMs + this.idleTimeoutMs;
   }
 
@@ -401,7 +408,15 @@ export class Connection implements PacketOwner, DeadlineEntry {
     return path.lastSentAtMs + intervalMs * factor;
   }
 
+  /** Whether a deadline has passed that handleTimeout was not called for yet; a few may fall due at one moment. */
+  isOverdue(nowMs: number): boolean {
+    if (this.pollTimeout() > nowMs) return false;
+    return nowMs > this.lastTimeoutMs || this.timeoutsAtOnce < TIMEOUTS_AT_ONCE_MAX;
+  }
+
   handleTimeout(nowMs: number): void {
+    this.timeoutsAtOnce = nowMs > this.lastTimeoutMs ? 1 : this.timeoutsAtOnce + 1;
+    this.lastTimeoutMs = nowMs;
     if (this.state === "closed") return;
     if (this.farewell !== undefined) {
       if (this.farewell.handleTimeout(nowMs)) this.state = "closed";
@@ -413,8 +428,10 @@ export class Connection implements PacketOwner, DeadlineEntry {
       return;
     }
     this.handshake?.handleTimeout(nowMs);
-    for (const path of this.paths.all) this.onPathTimeout(nowMs, path);
-    this.paths.review(nowMs);
+    if (this.state === "connected") {
+      for (const path of this.paths.all) this.onPathTimeout(nowMs, path);
+      this.paths.review(nowMs);
+    }
     this.touch();
   }
 
@@ -458,3 +475,6 @@ export class Connection implements PacketOwner, DeadlineEntry {
     return true;
   }
 }
+
+/** Loss, probe, acknowledgement, pacing, keepalive: so many of a path's deadlines may have passed before a late timer fires. */
+const TIMEOUTS_AT_ONCE_MAX = 5;

@@ -74,6 +74,8 @@ export class Endpoint {
   private readonly resuming = new Set<Connection>();
   private events: EndpointEvent[] = [];
   private eventsTaken = 0;
+  /** Deadlines that had passed and brought nothing, which is never right. */
+  staleDeadlines = 0;
   /** Packets that met silence: no such session, or not authentic. */
   readonly dropped = { unknownSession: 0, notAuthentic: 0 };
 
@@ -209,7 +211,7 @@ export class Endpoint {
     if (!this.responder.isForUs(packet)) return;
     const earlier = this.responder.earlierResponse(nowMs, packet);
     if (earlier !== undefined) {
-      earlier.connection.onResponseSent(route);
+      earlier.connection.onResponseSent(nowMs, route);
       this.outgoing.push({ route, packet: earlier.response });
       return;
     }
@@ -231,7 +233,7 @@ export class Endpoint {
       this.parameters,
     );
     connection.onKeys(keys, admitted.remoteSession, admitted.payload.instance, admitted.payload.parameters);
-    connection.onResponseSent(route);
+    connection.onResponseSent(nowMs, route);
     this.outgoing.push({ route, packet: response });
     this.touched.add(connection);
     for (const evicted of this.responder.remember(nowMs, packet, response, connection)) {
@@ -313,6 +315,14 @@ export class Endpoint {
         }
         return true;
       }
+      // Timers are late and packets come first: what has fallen due meanwhile is seen to now. Were it put off, it would be put off
+      // by every packet.
+      if (connection.isOverdue(nowMs)) {
+        connection.handleTimeout(nowMs);
+        this.touched.delete(connection);
+        this.touched.add(connection);
+        continue;
+      }
       this.touched.delete(connection);
       this.settle(nowMs, connection);
     }
@@ -327,8 +337,9 @@ export class Endpoint {
     }
     // One that had to make room while it still stood in line.
     if (this.connections.get(connection.localSession) !== connection) return;
-    // A deadline that has passed and brought nothing to send must not wake us again and again.
+    // A deadline that stays in the past would be a fault of ours, and must not wake us again and again.
     const deadlineMs = connection.pollTimeout();
+    if (deadlineMs <= nowMs) this.staleDeadlines++;
     this.deadlines.set(connection, deadlineMs > nowMs ? deadlineMs : nowMs + GRANULARITY_MS);
   }
 

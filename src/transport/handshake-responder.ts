@@ -82,8 +82,15 @@ export class HandshakeResponder {
 
   /** @returns the answer that this very initiation was given before, and the connection that it began. */
   earlierResponse(nowMs: number, packet: Uint8Array): HalfOpen | undefined {
-    const known = this.halfOpen.get(this.keyOf(packet));
-    return known !== undefined && nowMs < known.untilMs ? known : undefined;
+    const key = this.keyOf(packet);
+    const known = this.halfOpen.get(key);
+    if (known === undefined || nowMs >= known.untilMs) return undefined;
+    if (known.connection.state === "handshaking") {
+      // Its sender still waits for the answer: both are remembered for as long again.
+      this.halfOpen.delete(key);
+      this.halfOpen.set(key, { ...known, untilMs: nowMs + HALF_OPEN_LIFE_MS });
+    }
+    return known;
   }
 
   /** @returns a cookie reply when we are under load and the initiation shows no cookie, "silence" when its source asks too often. */

@@ -5,7 +5,9 @@ import {
   ACK_DELAY_MAX_MS,
   DATA_HEADER_BYTES,
   PERSISTENT_CONGESTION_THRESHOLD,
+  PTO_BASE_MAX_MS,
   PTO_MAX_MS,
+  RTT_SAMPLE_MAX_MS,
   SENT_PACKETS_MAX,
   SUSPECT_PTO_COUNT,
   TAG_BYTES,
@@ -179,7 +181,7 @@ export class Path implements PathSummary {
     if (largest > this.loss.largestAcked) this.loss.largestAcked = largest;
     // The sample first: what is acknowledged below is judged by the new RTT.
     const newest = this.sent.get(largest);
-    if (newest !== undefined && newest.state === packetState.inFlight) {
+    if (newest?.state === packetState.inFlight && nowMs - newest.sentAtMs <= RTT_SAMPLE_MAX_MS) {
       this.rtt.sample(nowMs - newest.sentAtMs, Math.min(delayUs / 1000, ACK_DELAY_MAX_MS));
       if (nowMs < this.firstSampleAtMs) this.firstSampleAtMs = nowMs;
     }
@@ -236,7 +238,7 @@ export class Path implements PathSummary {
     const spanMs = last.sentAtMs - first.sentAtMs;
     const persistent =
       first.sentAtMs > this.firstSampleAtMs &&
-      spanMs > this.rtt.ptoMs(ACK_DELAY_MAX_MS) * PERSISTENT_CONGESTION_THRESHOLD &&
+      spanMs > this.ptoMs() * PERSISTENT_CONGESTION_THRESHOLD &&
       this.nothingAckedBetween(first, last);
     if (last.sentAtMs > this.eventStartMs) {
       this.eventStartMs = nowMs;
@@ -290,7 +292,7 @@ export class Path implements PathSummary {
 
   /** The probe timeout without back-off, in ms. */
   ptoMs(): number {
-    return this.rtt.ptoMs(ACK_DELAY_MAX_MS);
+    return Math.min(this.rtt.ptoMs(ACK_DELAY_MAX_MS), PTO_BASE_MAX_MS);
   }
 
   /** When the next probe is due, in ms. */

@@ -42,6 +42,9 @@ export interface StreamRecord {
   /** The reader takes nothing while this is set. */
   readPaused: boolean;
   writeRefused: boolean;
+  /** This side has reset its half, or asked the other one to stop. */
+  resetSent: boolean;
+  stopSent: boolean;
 }
 
 export class EndpointMachine implements Machine {
@@ -180,6 +183,8 @@ export class EndpointMachine implements Machine {
       closed: false,
       readPaused: false,
       writeRefused: false,
+      resetSent: false,
+      stopSent: false,
     };
     this.records.set(stream, record);
     return record;
@@ -204,7 +209,7 @@ export class EndpointMachine implements Machine {
   }
 
   private write(nowMs: number, record: StreamRecord): void {
-    if (record.finished || record.stopCode !== undefined) return;
+    if (record.finished || record.resetSent || record.stopCode !== undefined) return;
     while (record.sent < record.toSend) {
       const size = Math.min(10_000, record.toSend - record.sent);
       const more = record.stream.write(nowMs, pattern(record.stream.id, record.sent, size));
@@ -216,6 +221,16 @@ export class EndpointMachine implements Machine {
     }
     record.finished = true;
     record.stream.finish(nowMs);
+  }
+
+  reset(nowMs: number, record: StreamRecord, code: number): void {
+    record.resetSent = true;
+    record.stream.reset(nowMs, code);
+  }
+
+  stopSending(nowMs: number, record: StreamRecord, code: number): void {
+    record.stopSent = true;
+    record.stream.stopSending(nowMs, code);
   }
 
   read(record: StreamRecord): void {

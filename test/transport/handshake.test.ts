@@ -111,6 +111,42 @@ test("a lost response is sent again, the same, without another handshake", () =>
   assert.equal(tap.b.accepted.length, 1);
 });
 
+test("a responder that is asked again waits as long again for the first packet", () => {
+  const tap = pair();
+  const connection = tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
+  // For fifteen seconds no response arrives, and then one does.
+  let response: TappedDatagram[] = [];
+  while (tap.nowMs < 16_000) {
+    give(tap.b, tap.nowMs, tap.addressA, take(tap.a, tap.nowMs));
+    const sent = take(tap.b, tap.nowMs);
+    if (sent.length > 0) response = sent;
+    tap.nowMs = Math.min(tap.a.pollTimeout(), tap.b.pollTimeout());
+    tap.a.handleTimeout(tap.nowMs);
+    tap.b.handleTimeout(tap.nowMs);
+  }
+  assert.equal(tap.b.endpoint.connectionCount, 1, "one handshake");
+  give(tap.a, tap.nowMs, tap.addressB, response);
+  tap.pass(1_000);
+  assert.equal(connection.state, "connected");
+  assert.equal(tap.b.accepted.length, 1);
+});
+
+test("an initiator whom the responder never hears gives up when the responder has", () => {
+  const tap = pair();
+  const connection = tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
+  give(tap.b, tap.nowMs, tap.addressA, take(tap.a, tap.nowMs));
+  give(tap.a, tap.nowMs, tap.addressB, take(tap.b, tap.nowMs));
+  // From now on everything is lost.
+  const startMs = tap.nowMs;
+  while (connection.state === "connected" && tap.nowMs < 60_000) {
+    take(tap.a, tap.nowMs);
+    tap.nowMs = tap.a.pollTimeout();
+    tap.a.handleTimeout(tap.nowMs);
+  }
+  assert.equal(tap.nowMs - startMs, HALF_OPEN_LIFE_MS);
+  assert.equal(connection.state, "closed");
+});
+
 test("an initiation is repeated ever more slowly for as long as nobody answers", () => {
   const tap = pair();
   tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
@@ -168,7 +204,15 @@ test("with another pre-shared key nobody connects, and the half-open state goes 
   connection.close(tap.nowMs, 0, "enough");
   tap.pass(HALF_OPEN_LIFE_MS + 1_000);
   assert.equal(tap.b.endpoint.connectionCount, 0);
-  assert.deepEqual(tap.b.events, [], "a knock that led to nothing is no event");
+  assert.deepEqual(
+    tap.b.events.map(({ event }) => event.type),
+    [],
+    "a knock that led to nothing is no event",
+  );
+  assert.deepEqual(
+    tap.a.events.map(({ event }) => event.type),
+    ["closed"],
+  );
 });
 
 test("an identity that is not the static key's meets silence", () => {

@@ -94,12 +94,25 @@ export class MultiPathWorld {
     return this.b.accepted[0] ?? assert.fail("B knows of no connection");
   }
 
+  /** Connects over one lane. */
+  start(over: number): void {
+    const route = this.lanes[over]?.routes[0] ?? assert.fail();
+    // A has heard from B under the keys: each side knows of the other.
+    const isMutual = () => this.b.accepted.length > 0 && (this.ours?.spaces.size ?? 0) > 0;
+    const isOver = () => this.ours?.state === "closed" || isMutual();
+    // On a bad link a handshake may come to nothing, and is begun again.
+    for (let i = 0; i < 10 && !isMutual(); i++) {
+      this.ours = this.hostA.input((nowMs) => this.a.connectOver(nowMs, this.b.identity, route));
+      this.world.runUntil(isOver, 60_000);
+    }
+    this.a.events.length = 0;
+    this.b.events.length = 0;
+    this.b.accepted.splice(0, this.b.accepted.length - 1);
+  }
+
   /** Connects over one lane and then opens paths over all others. */
   connect(over = this.lanes.length - 1): this {
-    this.ours = this.hostA.input((nowMs) =>
-      this.a.connectOver(nowMs, this.b.identity, this.lanes[over]?.routes[0] ?? assert.fail()),
-    );
-    this.world.runUntil(() => this.b.accepted.length > 0, 60_000);
+    this.start(over);
     const count = this.lanes.length;
     const allOpen = () => this.connection.paths.all.length >= count && this.accepted.paths.all.length >= count;
     for (let i = 0; i < 100 && !allOpen(); i++) {
@@ -115,6 +128,13 @@ export class MultiPathWorld {
     this.hostA.input((nowMs) => {
       for (const { routes } of this.lanes) this.connection.probe(nowMs, routes[0]);
     });
+  }
+
+  /** One side asks the relay's route and every address that the other has now. */
+  probeAllFrom(machine: EndpointMachine, connection: Connection, other: Host, nowMs: number): void {
+    for (const address of other.addresses) connection.probe(nowMs, machine.routes.direct(address));
+    const side = machine === this.a ? 0 : 1;
+    for (const { routes } of this.lanes) if (routes[side].via === "relay") connection.probe(nowMs, routes[side]);
   }
 
   /** @param towards the side whose packets are lost; both sides' unless told. */

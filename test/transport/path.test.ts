@@ -221,6 +221,18 @@ test("a path whose round trip is longer than the bound on probe timeouts is not 
   assert.ok(path.recoveryAtMs >= 4_000 + 3_000, `probe at ${path.recoveryAtMs}`);
 });
 
+test("an answer that comes after a sleep of minutes is no round trip, and the path is still probed within seconds", () => {
+  const { path } = warm();
+  const before = path.rttMs;
+  const asked = send(path, 1_000);
+  ack(path, 200_000, asked, asked);
+  assert.equal(path.rttMs, before);
+  const again = send(path, 201_000);
+  ack(path, 210_000, again, again);
+  send(path, 211_000);
+  assert.ok(path.recoveryAtMs <= 211_000 + 6_000, `probe at ${path.recoveryAtMs}`);
+});
+
 test("with nothing in flight no timer runs", () => {
   const { path } = bench();
   assert.equal(path.recoveryAtMs, Number.POSITIVE_INFINITY);

@@ -9,9 +9,10 @@ import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo.ts";
 import { exposeCommand } from "./expose.ts";
 import { idCommand } from "./id.ts";
+import { netcheckCommand } from "./netcheck.ts";
 import { rendezvousCommand } from "./rendezvous.ts";
 
-const commandNames = ["expose", "connect", "rendezvous", "id", "demo"];
+const commandNames = ["expose", "connect", "rendezvous", "id", "netcheck", "demo"];
 
 const sameForMany = (text: string) => ({ one: text, other: text });
 
@@ -37,6 +38,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(connectCommand)
     .command(rendezvousCommand)
     .command(idCommand)
+    .command(netcheckCommand)
     .command(demoCommand)
     .demandCommand(1, "no command was given")
     .strict()

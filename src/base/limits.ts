@@ -26,6 +26,8 @@ export const HYSTART_CSS_GROWTH_DIVISOR = 4;
 export const HYSTART_CSS_ROUNDS = 5;
 /** STUN: a request is sent again after this long while nothing is known of the round trip (RFC 8489 §6.2.1). */
 export const STUN_RTO_MS = 500;
+/** Where a STUN server listens when nothing else is said (RFC 8489 §8.1). */
+export const STUN_PORT_DEFAULT = 3478;
 /** STUN: a request is sent this often at most, Rc (RFC 8489 §6.2.1). */
 export const STUN_REQUESTS_MAX = 7;
 
@@ -462,6 +464,8 @@ export const NAT_ROUNDS_LOSSY = 8;
 export const NAT_ROUNDS_MAX = 20;
 /** Rounds in which two sockets of ours try to reach each other by their addresses outside. */
 export const NAT_HAIRPIN_ROUNDS = 5;
+/** A STUN server that has not answered over TCP by then cannot be reached so. */
+export const STUN_TCP_PROBE_MS = 4_000;
 /** IP packets that are tried in search of the path's MTU: Ethernet, PPPoE, usual tunnels, IPv6's least, and what we cannot do without. */
 export const MTU_PROBE_IP_BYTES: readonly number[] = [1500, 1492, 1480, 1460, 1440, 1420, 1400, 1380, 1340, 1280, 1248];
 /** They leave this far apart … */

@@ -33,15 +33,18 @@ function parseHost(text: string, bracketed: boolean): string | undefined {
   return HOST_NAME.test(name) && !ENDS_IN_NUMBER.test(name) ? name : undefined;
 }
 
-/** @returns host and port of "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address; undefined for all else. */
-export function parseHostAndPort(text: string): HostAndPort | undefined {
+/**
+ * @param defaultPort where the text names none.
+ * @returns host and port of "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address; undefined for all else.
+ */
+export function parseHostAndPort(text: string, defaultPort = RENDEZVOUS_PORT_DEFAULT): HostAndPort | undefined {
   const match = HOST_AND_PORT.exec(text);
   if (match === null) {
     const ip = parseIp(text);
-    return ip === undefined ? undefined : { host: formatIp(ip), port: RENDEZVOUS_PORT_DEFAULT };
+    return ip === undefined ? undefined : { host: formatIp(ip), port: defaultPort };
   }
   const host = parseHost((match[1] ?? match[2]) as string, match[1] !== undefined);
-  const port = match[3] === undefined ? RENDEZVOUS_PORT_DEFAULT : Number(match[3]);
+  const port = match[3] === undefined ? defaultPort : Number(match[3]);
   return host === undefined || port < 1 || port > 65535 ? undefined : { host, port };
 }
 

@@ -4,7 +4,7 @@ import { writeErrorEvent, writeLineNow } from "./line-writer.ts";
 import { createLog, type LogLevel, logLevels, type ProcessLog } from "./logging.ts";
 import { Output } from "./output.ts";
 import type { Environment } from "./state-directory.ts";
-import { exitCode, OperatingError, UsageError } from "./usage-error.ts";
+import { exitCode, OperatingError, ToldFailure, UsageError } from "./usage-error.ts";
 
 /** The options that all commands share, as the command line gave them. */
 export interface CommonOptions {
@@ -48,6 +48,7 @@ function parseLogLevel(text: string | undefined): LogLevel {
 
 async function tellFailure(error: unknown, json: boolean, context: CommandContext | undefined): Promise<number> {
   await context?.output.flush();
+  if (error instanceof ToldFailure) return exitCode.failed;
   if (!(error instanceof UsageError) && !(error instanceof OperatingError)) {
     endByBug(error, json);
   }

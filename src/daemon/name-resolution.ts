@@ -22,7 +22,8 @@ export interface NameResolutionOptions {
   readonly lookup?: Lookup;
 }
 
-const systemLookup: Lookup = async (host) =>
+/** The system's own resolver. */
+export const systemLookup: Lookup = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 
 export class NameResolution {

@@ -3,6 +3,7 @@
 
 import { isatty } from "node:tty";
 import { LineWriter } from "./line-writer.ts";
+import type { NetcheckReport } from "./netcheck-report.ts";
 
 /** The events that scripts may rely on. */
 export type OutputEvent =
@@ -17,6 +18,7 @@ export type OutputEvent =
       readonly rttMs: number;
     }
   | { readonly event: "id"; readonly peerId: string }
+  | NetcheckReport
   | { readonly event: "error"; readonly code: string; readonly message: string };
 
 const FLUSH_MS = 500;

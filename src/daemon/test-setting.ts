@@ -8,6 +8,8 @@ export interface TestSettings {
   readonly loopback: boolean;
   /** TUNNEL_TEST_DIRECT_AFTER_MS: hold the direct path back for so long after a connection is up. */
   readonly directAfterMs: number | undefined;
+  /** TUNNEL_TEST_LIFETIME_MS=1000,4000: how long netcheck leaves mappings alone, in place of minutes. */
+  readonly lifetimeIdlesMs: readonly number[] | undefined;
 }
 
 export function readTestSettings(env: Environment): TestSettings {
@@ -16,5 +18,6 @@ export function readTestSettings(env: Environment): TestSettings {
   if (directAfterMs !== undefined && !(directAfterMs >= 0)) {
     throw new UsageError(`TUNNEL_TEST_DIRECT_AFTER_MS is "${text}"; expected a number of milliseconds`);
   }
-  return { loopback: env.TUNNEL_TEST_LOOPBACK === "1", directAfterMs };
+  const lifetimeIdlesMs = env.TUNNEL_TEST_LIFETIME_MS?.split(",").map(Number);
+  return { loopback: env.TUNNEL_TEST_LOOPBACK === "1", directAfterMs, lifetimeIdlesMs };
 }

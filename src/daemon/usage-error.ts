@@ -27,6 +27,11 @@ export class OperatingError extends Error {
   }
 }
 
+/** The command has said all there is to say, and it is not good. Ends in exit code 1 without another word. */
+export class ToldFailure extends Error {
+  override readonly name = "ToldFailure";
+}
+
 /** @returns the system's code ("EACCES") of an error, or undefined where it is another kind of error. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

@@ -34,6 +34,22 @@ export function interfaceAddresses(
   return [...[...loopback].sort(), ...hosts].slice(0, HOST_CANDIDATES_MAX);
 }
 
+/** One interface with its addresses in canonical text; link-local ones are left out. */
+export interface InterfaceAddresses {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
+/** @returns every interface that has a usable address, loopback included. */
+export function interfaceList(table: InterfaceTable = systemInterfaces()): readonly InterfaceAddresses[] {
+  return Object.entries(table).flatMap(([name, list]) => {
+    const addresses = (list ?? [])
+      .map(({ address }) => usableHost(address, [4, 6]))
+      .filter((host) => host !== undefined);
+    return addresses.length === 0 ? [] : [{ name, addresses }];
+  });
+}
+
 /** Some sandboxes forbid the question. An agent without host candidates still has all other ways. */
 function systemInterfaces(): InterfaceTable {
   try {

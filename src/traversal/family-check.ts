@@ -14,6 +14,8 @@ import { PathMtuProbe } from "./path-mtu-probe.ts";
 import { StunTransactions } from "./stun-transactions.ts";
 
 export interface FamilyCheckConfig extends NatDiscoveryConfig {
+  /** Whether the sockets forbid fragmentation, without which nothing can be learnt of the path's MTU. */
+  readonly probesMtu: boolean;
   /** The sockets to measure the mapping's lifetime with; without them, it is not measured. */
   readonly lifetime?: Pick<MappingLifetimeOptions, "asker" | "sleepers">;
 }
@@ -102,9 +104,11 @@ export class FamilyCheck implements Machine {
     }
     const { server, rttMs = STUN_RTO_MS / 2 } = best;
     const { carrier } = config.socket;
-    this.mtu ??= new PathMtuProbe(nowMs, { transactions, carrier, server: answered[0]?.server ?? server, rttMs });
-    this.mtu.advance(nowMs);
-    const mtuBytes = this.mtu.finding;
+    if (config.probesMtu) {
+      this.mtu ??= new PathMtuProbe(nowMs, { transactions, carrier, server: answered[0]?.server ?? server, rttMs });
+      this.mtu.advance(nowMs);
+    }
+    const mtuBytes = config.probesMtu ? this.mtu?.finding : unknown("this system cuts packets that are too large");
     if (mtuBytes === undefined) return;
     if (config.lifetime === undefined) {
       this.findings = { nat, mtuBytes };

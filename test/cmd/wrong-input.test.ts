@@ -77,6 +77,8 @@ const wrong: readonly WrongInput[] = [
     args: ["rendezvous", "--alternate", "192.0.2.1:4701"],
     says: /--listen has to name one/,
   },
+  { name: "a network check that asks nobody", args: ["netcheck"], says: /--rendezvous.*--stun/ },
+  { name: "a malformed STUN server", args: ["netcheck", "--stun", "a:b:c"], says: /"a:b:c".*host:port/ },
   { name: "an unknown log level", args: ["id", "--log-level", "loud"], says: /error, warn, info, debug/ },
 ];
 

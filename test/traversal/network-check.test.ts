@@ -44,6 +44,7 @@ function check(world: World, kind: NatKind, options: CheckOptions = {}) {
     socket: { carrier: 0, port: 4001 },
     filteringSocket: { carrier: 1, port: 4002 },
     hairpinSocket: { carrier: 2, port: 4003 },
+    probesMtu: true,
     ...(options.lifetime ? { lifetime: { asker: 2, sleepers } } : {}),
   });
   const found = new Map<4 | 6, FamilyFindings>();

@@ -1,13 +1,18 @@
 // tunnel connect
 
 import type { Argv, CommandModule, InferredOptionTypes } from "yargs";
-import { jsonOption, logLevelOption, rendezvousOption, single } from "./shared-option.ts";
+import { addressOption, directOptions, jsonOption, logLevelOption, rendezvousOption, single } from "./shared-option.ts";
 
 const options = {
   "ticket-file": { ...single, describe: "Read the ticket from this file" },
   service: { ...single, describe: "Name of the service, where a peer id is given" },
   listen: { ...single, describe: "[host:]port to listen on; the service's own port on 127.0.0.1 where it is free" },
   rendezvous: rendezvousOption,
+  address: {
+    ...addressOption,
+    describe: "host:port at which the peer can be reached, besides or without a rendezvous",
+  },
+  ...directOptions,
   json: jsonOption,
   "log-level": logLevelOption,
 } as const;

@@ -20,6 +20,29 @@ export const logLevelOption = {
   describe: "What to log on stderr: error, warn, info or debug [TUNNEL_LOG]",
 } as const;
 
+/** How peers reach each other directly; of both sides, but for the first, which means another thing on each. */
+export const addressOption = {
+  type: "string",
+  array: true,
+  default: [] as string[],
+  defaultDescription: "none",
+  requiresArg: true,
+} as const;
+
+export const directOptions = {
+  lan: {
+    type: "boolean",
+    default: false,
+    describe: "Find each other on one local network by multicast, without a rendezvous",
+  },
+  "udp-port": { ...single, defaultDescription: "any", describe: "The UDP port to use here" },
+  spray: {
+    type: "boolean",
+    default: true,
+    describe: "Try many ports where a NAT asks for it; --no-spray does not",
+  },
+} as const;
+
 export const rendezvousOption = {
   type: "string",
   array: true,

@@ -149,6 +149,15 @@ export const SHUTDOWN_LINGER_MS = 250;
 /** The question who is at a rendezvous's address is asked this often before nobody is taken to be there. */
 export const IDENTITY_PROBE_TRIES = 3;
 export const IDENTITY_PROBE_INTERVAL_MS = 500;
+/**
+ * Where peers on one link look for each other: a group of the IPv4 local scope (RFC 2365), a transient one of the IPv6 site-local scope
+ * (RFC 3307), so that what is sent there has a source that can be answered without naming an interface, and a port below the ephemeral ones.
+ */
+export const LAN_GROUP_IPV4 = "239.255.84.78";
+export const LAN_GROUP_IPV6 = "ff15::8000:544e";
+export const LAN_PORT = 4748;
+/** Interfaces that a group is asked on; machines with hundreds of container bridges exist. */
+export const LAN_INTERFACES_MAX = 16;
 /** Host candidates an agent offers; machines with hundreds of container bridges exist. */
 export const HOST_CANDIDATES_MAX = 16;
 /** The interfaces are looked at this often: reading them takes some 50 µs, and a person who changes networks waits for it. */

@@ -1,7 +1,7 @@
 // What `expose` and `connect` have in common: one agent on one UDP socket under the machine's identity, kept informed of the network
 // and of its rendezvous, telling of paths and troubles, and ending politely.
 
-import { formatSocketAddress, socketAddress } from "../base/address.ts";
+import { formatSocketAddress, type SocketAddress, socketAddress } from "../base/address.ts";
 import { SHUTDOWN_LINGER_MS } from "../base/limits.ts";
 import { randomBytes } from "../base/random.ts";
 import { TRANSMIT_BYTES_MAX } from "../base/transmit.ts";
@@ -18,11 +18,11 @@ import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { NetworkWatch } from "../io/network-watch.ts";
 import { systemRandom } from "../io/system-random.ts";
 import { TcpForwarder } from "../io/tcp-forwarder.ts";
-import { openUdpSocket } from "../io/udp-socket.ts";
 import { Agent } from "../tunnel/agent.ts";
 import type { AgentEvent } from "../tunnel/agent-event.ts";
 import { type CommandContext, endByBug } from "./command.ts";
 import { loadIdentity } from "./identity-file.ts";
+import { openMainSocket } from "./main-socket.ts";
 import { RendezvousDirectory } from "./rendezvous-directory.ts";
 import { RendezvousPins } from "./rendezvous-pins.ts";
 import { shutdownSignal } from "./shutdown-signal.ts";
@@ -36,10 +36,16 @@ type RendezvousEvent = Extract<AgentEvent, { type: "rendezvous" }>;
 export interface AgentProcessOptions {
   readonly context: CommandContext;
   readonly rendezvous: readonly RendezvousAddress[];
+  /** The local UDP port; any that is free unless told. */
+  readonly udpPort?: number | undefined;
+  /** Whether a direct path may be looked for with many ports or sockets. */
+  readonly spray: boolean;
   /** Takes the events that are not the same for all. */
   onEvent(nowMs: number, event: AgentEvent): void;
-  /** A rendezvous has been reached for the first time, and its key is known. */
+  /** A rendezvous has been reached, and its key is known; at once where none is used. */
   onReady?(): void;
+  /** This machine has other addresses, or has slept. */
+  onNetworkChange?(): void;
   /** Lets go of what the command itself holds, before the agent closes its connections. */
   onShutdown?(): void;
 }
@@ -70,7 +76,7 @@ export class AgentProcess {
     const stateDirectory = stateDirectoryPath(env);
     const identity = loadIdentity(stateDirectory);
     const pins = new RendezvousPins(stateDirectory);
-    return new AgentProcess(options, identity, pins, await openUdpSocket({ log }));
+    return new AgentProcess(options, identity, pins, await openMainSocket(options.udpPort, log));
   }
 
   private constructor(options: AgentProcessOptions, identity: Identity, pins: RendezvousPins, socket: DatagramSocket) {
@@ -93,6 +99,7 @@ export class AgentProcess {
       log,
       settings: {
         ...(directAfterMs === undefined ? {} : { directAfterMs }),
+        spray: options.spray,
         // A socket that lets the kernel cut datagrams up would find any size to pass.
         transport: socket.neverFragments ? { datagramBytesMax: TRANSMIT_BYTES_MAX } : {},
       },
@@ -142,6 +149,17 @@ export class AgentProcess {
     return this.directory.addresses();
   }
 
+  /** The families that the socket reaches. */
+  get families(): readonly (4 | 6)[] {
+    return this.socket.families;
+  }
+
+  /** Takes in what another socket has received, as if the main one had: the answer leaves from there. */
+  receive(from: SocketAddress, bytes: Uint8Array): void {
+    this.agent.handleDatagram(monotonicNowMs(), from, bytes);
+    this.driver.wake();
+  }
+
   /** Something was asked of the agent outside an event. */
   wake(): void {
     this.driver.wake();
@@ -153,6 +171,7 @@ export class AgentProcess {
     this.driver.start();
     this.network.start();
     this.directory.start();
+    if (this.options.rendezvous.length === 0) this.becomeReady(() => {});
     const error = await this.ended;
     await this.shutdown();
     if (error !== undefined) throw error;
@@ -175,6 +194,7 @@ export class AgentProcess {
     this.options.context.log.info("the network changed", { change, addresses: hosts.join(" ") });
     this.announceAddresses(hosts);
     this.directory.refresh();
+    this.options.onNetworkChange?.();
   }
 
   private announceAddresses(hosts: readonly string[]): void {
@@ -248,9 +268,13 @@ export class AgentProcess {
     void this.directory.onSilent(event);
   }
 
-  private onRendezvousConnected(event: RendezvousEvent): void {
+  private onRendezvousConnected({ publicKey, ...place }: RendezvousEvent): void {
+    this.becomeReady(() => publicKey && this.directory.onConnected(place, publicKey));
+  }
+
+  private becomeReady(before: () => void): void {
     try {
-      if (event.publicKey !== undefined) this.directory.onConnected(event, event.publicKey);
+      before();
       this.options.onReady?.();
       this.ready = true;
     } catch (error) {

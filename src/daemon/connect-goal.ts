@@ -1,7 +1,7 @@
 // What `tunnel connect` is to connect to: a ticket or a peer id, with what the options add to it.
 
 import { parsePeerId } from "../crypto/peer-id.ts";
-import type { RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { formatHostAndPort, type HostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
 import { parseTicket } from "../crypto/ticket.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -11,16 +11,23 @@ export interface ConnectGoal {
   readonly secret?: Uint8Array;
   readonly service: string;
   readonly rendezvous: readonly RendezvousAddress[];
+  /** Where the peer can be reached without any. */
+  readonly addresses: readonly HostAndPort[];
 }
 
-/** @param named the rendezvous that the person named; without any, the ticket's are used. @throws UsageError */
+/**
+ * @param named the rendezvous that the person named; without any, the ticket's are used.
+ * @param addresses where the person says that the peer is; the ticket's are tried as well.
+ * @throws UsageError
+ */
 export function parseGoal(
   text: string,
   options: { readonly service?: string | undefined; readonly rendezvous: readonly string[] },
   named: readonly RendezvousAddress[],
+  addresses: readonly HostAndPort[],
 ): ConnectGoal {
   const peer = /^tunnel/i.test(text) ? undefined : parsePeerId(text);
-  if (peer !== undefined) return { peer, service: options.service ?? "", rendezvous: named };
+  if (peer !== undefined) return { peer, service: options.service ?? "", rendezvous: named, addresses };
   const result = parseTicket(text);
   if (!result.ok) {
     const message =
@@ -42,5 +49,10 @@ export function parseGoal(
     secret: ticket.secret,
     service: ticket.service,
     rendezvous: given ? named : ticket.rendezvous,
+    addresses: eachOnce([...addresses, ...ticket.addresses]),
   };
 }
+
+const eachOnce = (addresses: readonly HostAndPort[]): readonly HostAndPort[] => [
+  ...new Map(addresses.map((address) => [formatHostAndPort(address), address])).values(),
+];

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { formatPeerId } from "../crypto/peer-id.ts";
 import { formatHostPort, parsePort } from "../io/forward-target.ts";
+import { lanGroups } from "../io/lan-listener.ts";
 import { LocalListener } from "../io/local-listener.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { WaitingConnections } from "../io/waiting-connections.ts";
@@ -13,13 +14,15 @@ import { describeStreamCode, streamCode } from "../wire/stream-code.ts";
 import { AgentProcess } from "./agent-process.ts";
 import type { CommandContext } from "./command.ts";
 import { type ConnectGoal, parseGoal } from "./connect-goal.ts";
+import { type DirectOptions, type DirectWays, parseDirectOptions } from "./direct-option.ts";
 import { type ListenPlace, listenError, parseListenOption } from "./listen-option.ts";
+import { PeerAddresses } from "./peer-addresses.ts";
 import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
 import { readTicketText, type TicketSourceOptions } from "./ticket-source.ts";
 import { systemCode } from "./usage-error.ts";
 
 /** As the command line gives them. */
-export interface ConnectOptions extends TicketSourceOptions {
+export interface ConnectOptions extends TicketSourceOptions, DirectOptions {
   readonly service?: string | undefined;
   readonly listen?: string | undefined;
   readonly rendezvous: readonly string[];
@@ -29,23 +32,27 @@ export interface ConnectOptions extends TicketSourceOptions {
 export async function runConnect(options: ConnectOptions, context: CommandContext): Promise<void> {
   const listen = options.listen === undefined ? undefined : parseListenOption(options.listen, "127.0.0.1");
   const named = parseRendezvousOption(options.rendezvous, context.env);
-  const goal = parseGoal(await readTicketText(options, context.env), options, named);
-  if (goal.rendezvous.length === 0) throw missingRendezvous();
-  await new ConnectProcess(goal, context).run(listen);
+  const direct = parseDirectOptions(options);
+  const goal = parseGoal(await readTicketText(options, context.env), options, named, direct.addresses);
+  if (goal.rendezvous.length === 0 && goal.addresses.length === 0 && !direct.lan) throw missingRendezvous();
+  await new ConnectProcess(goal, direct, context).run(listen);
 }
 
 class ConnectProcess {
   private readonly goal: ConnectGoal;
+  private readonly direct: DirectWays;
   private readonly context: CommandContext;
   private readonly waiting = new WaitingConnections();
   private process: AgentProcess | undefined;
   private dial: Dial | undefined;
+  private addresses: PeerAddresses | undefined;
   /** The reason that was told last for streams that the other side refuses; told once until one succeeds. */
   private toldCode: number | undefined;
   private toldWaiting = false;
 
-  constructor(goal: ConnectGoal, context: CommandContext) {
+  constructor(goal: ConnectGoal, direct: DirectWays, context: CommandContext) {
     this.goal = goal;
+    this.direct = direct;
     this.context = context;
   }
 
@@ -54,9 +61,13 @@ class ConnectProcess {
     const process = await AgentProcess.open({
       context,
       rendezvous: goal.rendezvous,
+      udpPort: this.direct.udpPort,
+      spray: this.direct.spray,
+      onNetworkChange: () => this.addresses?.refresh(),
       onEvent: (_nowMs, event) => this.onEvent(event),
       onShutdown: () => {
         listener.close();
+        this.addresses?.stop();
         this.waiting.resetAll();
       },
     });
@@ -67,16 +78,28 @@ class ConnectProcess {
       onConnection: (socket) => this.onConnection(socket),
     });
     const local = await listenLocally(listener, listen, goal.service, context);
-    this.dial = process.agent.dial(monotonicNowMs(), {
+    const dial = process.agent.dial(monotonicNowMs(), {
       peer: goal.peer,
       service: goal.service,
       ...(goal.secret === undefined ? {} : { secret: goal.secret }),
+    });
+    this.dial = dial;
+    this.addresses = new PeerAddresses({
+      addresses: goal.addresses,
+      groups: this.direct.lan ? lanGroups(process.families) : [],
+      families: process.families,
+      onChange: (addresses) => {
+        dial.setAddresses(monotonicNowMs(), addresses);
+        process.wake();
+      },
+      onUnknownHost: (message) => context.output.trouble("unknown-host", message),
     });
     const peerId = formatPeerId(goal.peer);
     context.output.event(
       { event: "listening", service: goal.service, local, peerId },
       `Listening on ${context.output.bold(local)}, connecting to ${peerId.slice(0, 8)}… Ctrl-C ends it.`,
     );
+    this.addresses.start();
     await process.run();
   }
 
@@ -89,6 +112,7 @@ class ConnectProcess {
         break;
       case "dial-waiting":
         output.trouble(event.reason, event.message);
+        this.addresses?.refresh();
         break;
       case "stream-reset":
         this.tellReset(event.code);

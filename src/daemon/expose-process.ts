@@ -1,21 +1,23 @@
 // `tunnel expose`: makes one local service reachable for whoever holds its ticket, until the process is told to end.
 
-import { NAME_BYTES_MAX } from "../base/limits.ts";
+import { LAN_PORT, NAME_BYTES_MAX } from "../base/limits.ts";
 import { parsePeerId } from "../crypto/peer-id.ts";
-import { formatRendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { formatHostAndPort, formatRendezvousAddress } from "../crypto/rendezvous-address.ts";
 import { formatTicket } from "../crypto/ticket.ts";
 import { type ForwardTarget, formatForwardTarget, parseForwardTarget } from "../io/forward-target.ts";
+import { LanListener } from "../io/lan-listener.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { replaceFile } from "./atomic-file.ts";
 import type { CommandContext } from "./command.ts";
+import { type DirectOptions, type DirectWays, localUdpPort, parseDirectOptions } from "./direct-option.ts";
 import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
 import { loadServiceSecret, renewServiceSecret } from "./service-secret.ts";
 import { fileErrorReason, makeStateDirectory, stateDirectoryPath } from "./state-directory.ts";
-import { OperatingError, UsageError } from "./usage-error.ts";
+import { OperatingError, systemCode, UsageError } from "./usage-error.ts";
 
 /** As the command line gives them. */
-export interface ExposeOptions {
+export interface ExposeOptions extends DirectOptions {
   readonly target: string;
   readonly name?: string | undefined;
   readonly allow: readonly string[];
@@ -31,7 +33,9 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
   const name = parseName(options.name, target);
   const allow = options.allow.map(parseAllowed);
   const rendezvous = parseRendezvousOption(options.rendezvous, context.env);
-  if (rendezvous.length === 0) throw missingRendezvous();
+  const direct = parseDirectOptions(options);
+  const udpPort = localUdpPort(direct);
+  if (rendezvous.length === 0 && direct.addresses.length === 0 && !direct.lan) throw missingRendezvous();
 
   const { output } = context;
   const stateDirectory = stateDirectoryPath(context.env);
@@ -41,9 +45,14 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
   const secret = (options.newTicket ? renewServiceSecret : loadServiceSecret)(stateDirectory, service);
 
   let saidReady = false;
+  let lan: LanListener | undefined;
   const process = await AgentProcess.open({
     context,
     rendezvous,
+    udpPort,
+    spray: direct.spray,
+    onNetworkChange: () => lan?.refresh(),
+    onShutdown: () => lan?.close(),
     onEvent(_nowMs, event) {
       if (event.type === "stream") process.forwarder.accept(event.stream, target);
     },
@@ -54,18 +63,36 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
         peer: process.identity.publicKey,
         secret,
         rendezvous: process.rendezvous,
-        addresses: [],
+        addresses: direct.addresses,
         service: name,
       });
       if (options.ticketFile !== undefined) writeTicket(options.ticketFile, ticket);
       output.event(
         { event: "ready", peerId: process.peerId, ticket, target: formatForwardTarget(target) },
-        describeReady(options, target, name, ticket, process, context),
+        describeReady(options, direct, target, name, ticket, process, context),
       );
     },
   });
+  if (direct.lan) lan = await listenToLan(process, context);
   process.agent.expose(monotonicNowMs(), { name, secret, allow, public: options.public });
   await process.run();
+}
+
+/** @throws OperatingError */
+async function listenToLan(process: AgentProcess, { log }: CommandContext): Promise<LanListener> {
+  try {
+    return await LanListener.open({
+      log,
+      families: process.families,
+      onAsked: (from, bytes) => process.receive(from, bytes),
+    });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    throw new OperatingError(
+      "lan-port",
+      `cannot listen for peers on this network: UDP port ${LAN_PORT} cannot be had (${systemCode(error)}). End the program that holds it, or leave --lan out.`,
+    );
+  }
 }
 
 function parseTarget(text: string): ForwardTarget {
@@ -107,18 +134,20 @@ function writeTicket(path: string, ticket: string): void {
 
 function describeReady(
   options: ExposeOptions,
+  direct: DirectWays,
   target: ForwardTarget,
   name: string,
   ticket: string,
   process: AgentProcess,
   { output }: CommandContext,
 ): string {
+  const lan = direct.lan && process.rendezvous.length === 0 ? " --lan" : "";
   const lines = [
     `Exposing ${output.bold(formatForwardTarget(target))}. To reach it from another machine:`,
     "",
     options.ticketFile === undefined
-      ? `    tunnel connect ${ticket}`
-      : `    tunnel connect --ticket-file <a copy of ${options.ticketFile}>`,
+      ? `    tunnel connect${lan} ${ticket}`
+      : `    tunnel connect${lan} --ticket-file <a copy of ${options.ticketFile}>`,
     "",
     "Whoever has this ticket can use the service. Ctrl-C ends it.",
   ];
@@ -126,11 +155,12 @@ function describeReady(
   if (here !== undefined) lines.push(`Its rendezvous is at ${here.host}, so it works on this machine only.`);
   if (options.public || options.allow.length > 0) {
     const meet = process.rendezvous.map((address) => ` --rendezvous ${formatRendezvousAddress(address)}`).join("");
+    const where = direct.addresses.map((address) => ` --address ${formatHostAndPort(address)}`).join("");
     const service = name === "" ? "" : ` --service ${JSON.stringify(name)}`;
     const who = options.public
       ? output.bold("PUBLIC: everybody who knows this machine's id can use it without a ticket:")
       : "The peers that are allowed need no ticket:";
-    lines.push("", who, `    tunnel connect ${process.peerId}${service}${meet}`);
+    lines.push("", who, `    tunnel connect${lan} ${process.peerId}${service}${where}${meet}`);
   }
   return lines.join("\n");
 }

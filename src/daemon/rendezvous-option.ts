@@ -28,9 +28,9 @@ export function parseRendezvousOption(given: readonly string[], env: Environment
   return [...places.values()];
 }
 
-/** @throws UsageError that tells how to name a rendezvous. */
+/** @returns what tells how the two sides can find each other. */
 export function missingRendezvous(): UsageError {
   return new UsageError(
-    "no rendezvous is known; name one with --rendezvous host:port or in TUNNEL_RENDEZVOUS (run your own with: tunnel rendezvous)",
+    "no rendezvous is known; name one with --rendezvous host:port or in TUNNEL_RENDEZVOUS (run your own with: tunnel rendezvous), or do without: --address host:port where one side can be reached, --lan on one network",
   );
 }

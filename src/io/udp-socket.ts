@@ -7,11 +7,12 @@
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIP } from "node:net";
-import { type SocketAddress, socketAddress } from "../base/address.ts";
-import { SOCKET_BUFFER_BYTES, SOCKET_SENDERS_MAX } from "../base/limits.ts";
+import { isMulticast, type SocketAddress, socketAddress } from "../base/address.ts";
+import { LAN_PORT, SOCKET_BUFFER_BYTES, SOCKET_SENDERS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { Transmit } from "../base/transmit.ts";
 import type { DatagramCounters, DatagramHandlers, DatagramSocket } from "./datagram-socket.ts";
+import { multicastInterfaces } from "./multicast-interfaces.ts";
 import type { OffloadReceiver } from "./offload-receiver.ts";
 import type { OffloadSender } from "./offload-sender.ts";
 import { type OffloadSocket, openOffloadSocket } from "./offload-socket.ts";
@@ -157,6 +158,10 @@ class UdpSocket implements DatagramSocket {
     const { route, lengthBytes, segmentBytes, buffer } = transmit;
     if (this.closed || route === undefined || lengthBytes === 0) return;
     const { family, host, port } = route.remote;
+    if (port === LAN_PORT && isMulticast(route.remote)) {
+      this.sendToGroup(route.remote);
+      return;
+    }
     // What waits in dgram's queue must not be overtaken.
     const done = this.ready && this.sender !== undefined ? this.sender.send(transmit) : 0;
     if (done >= lengthBytes) return;
@@ -164,10 +169,31 @@ class UdpSocket implements DatagramSocket {
     for (let at = done; at < lengthBytes; at += segmentBytes) {
       this.sendOne(buffer, at, Math.min(segmentBytes, lengthBytes - at), port, to);
     }
-    if (this.socket.getSendQueueCount() > 0) {
-      this.queued.push(transmit);
-      this.transmit = this.spare.pop() ?? new Transmit();
+    this.setAside();
+  }
+
+  /** On every interface, by each in turn. The system's default for multicast is a TTL of 1: it does not leave the link. */
+  private sendToGroup({ family, host, port }: SocketAddress): void {
+    const { buffer, lengthBytes } = this.transmit;
+    const to = this.mapIpv4 && family === 4 ? `::ffff:${host}` : host;
+    for (const link of multicastInterfaces(family)) {
+      try {
+        this.socket.setMulticastInterface(link);
+      } catch (error) {
+        // An interface that has just gone, or a system that takes no IPv4 option for a socket of both families.
+        this.log.debug("a group cannot be asked on this interface", { link, error: String(error) });
+        continue;
+      }
+      this.sendOne(buffer, 0, lengthBytes, port, to);
     }
+    this.setAside();
+  }
+
+  /** What the kernel did not take is not to be written over. */
+  private setAside(): void {
+    if (this.socket.getSendQueueCount() === 0) return;
+    this.queued.push(this.transmit);
+    this.transmit = this.spare.pop() ?? new Transmit();
   }
 
   private sendOne(buffer: Uint8Array, at: number, lengthBytes: number, port: number, to: string): void {

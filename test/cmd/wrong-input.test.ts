@@ -21,6 +21,13 @@ const ticket = formatTicket({
   addresses: [],
   service: "web",
 });
+const nowhere = formatTicket({
+  peer: publicKey,
+  secret: new Uint8Array(16),
+  rendezvous: [],
+  addresses: [],
+  service: "web",
+});
 const flip = (text: string, at: number): string =>
   text.slice(0, at) + (text[at] === "a" ? "b" : "a") + text.slice(at + 1);
 
@@ -54,12 +61,22 @@ const wrong: readonly WrongInput[] = [
     says: /TUNNEL_RENDEZVOUS/,
   },
   { name: "a malformed peer to allow", args: ["expose", "3000", "--allow", "bob", ...meet], says: /52 characters/ },
+  { name: "a malformed address", args: ["expose", "3000", "--address", "a:b:c"], says: /"a:b:c".*host:port/ },
+  { name: "an address without its port", args: ["connect", ticket, "--address", "host"], says: /"host".*host:port/ },
+  { name: "a group for an address", args: ["connect", ticket, "--address", "239.1.1.1:9"], says: /one machine/ },
+  {
+    name: "addresses of several ports",
+    args: ["expose", "3000", "--address", "a:1", "--address", "b:2"],
+    says: /--udp-port/,
+  },
+  { name: "a UDP port that is none", args: ["connect", ticket, "--udp-port", "0"], says: /--udp-port 0.*1 to 65535/ },
   { name: "an empty name", args: ["expose", "3000", "--name", " ", ...meet], says: /--name/ },
   { name: "nothing to connect to", args: ["connect"], says: /tunnel expose/ },
   { name: "what is no ticket", args: ["connect", "hello"], says: /not a ticket/i },
   { name: "a cut ticket", args: ["connect", ticket.slice(0, -10)], says: /cut/ },
   { name: "a mistyped ticket", args: ["connect", flip(ticket, 60)], says: /mistyped/ },
   { name: "a mistyped peer id", args: ["connect", formatPeerId(publicKey).slice(1), ...meet], says: /mistyped/ },
+  { name: "a ticket that names no way", args: ["connect", nowhere], says: /--rendezvous.*--address.*--lan/ },
   { name: "a peer id without a rendezvous", args: ["connect", formatPeerId(publicKey)], says: /no rendezvous/ },
   { name: "two tickets", args: ["connect", ticket, "--ticket-file", "x"], says: /both/ },
   { name: "a ticket file that is not there", args: ["connect", "--ticket-file", "/nonexistent"], says: /no such file/ },

@@ -7,8 +7,10 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { createIdentity } from "../../src/crypto/identity.ts";
 import { formatPeerId } from "../../src/crypto/peer-id.ts";
+import type { HostAndPort } from "../../src/crypto/rendezvous-address.ts";
 import { formatTicket, type Ticket } from "../../src/crypto/ticket.ts";
 import { parseGoal } from "../../src/daemon/connect-goal.ts";
+import { localUdpPort, parseDirectOptions } from "../../src/daemon/direct-option.ts";
 import { parseListenOption } from "../../src/daemon/listen-option.ts";
 import { parseRendezvousOption } from "../../src/daemon/rendezvous-option.ts";
 import { stateDirectoryPath } from "../../src/daemon/state-directory.ts";
@@ -21,8 +23,13 @@ const { publicKey } = createIdentity(systemRandom);
 const id = formatPeerId(publicKey);
 const rendezvous = [{ host: "meet.example", port: 4700 }];
 const ticket: Ticket = { peer: publicKey, secret: new Uint8Array(16), rendezvous, addresses: [], service: "3000" };
-const goal = (text: string, options: { service?: string; rendezvous?: string[] } = {}, named = rendezvous.slice(1)) =>
-  parseGoal(text, { rendezvous: [], ...options }, named);
+const goal = (
+  text: string,
+  options: { service?: string; rendezvous?: string[] } = {},
+  named = rendezvous.slice(1),
+  addresses: HostAndPort[] = [],
+) => parseGoal(text, { rendezvous: [], ...options }, named, addresses);
+const direct = (...address: string[]) => parseDirectOptions({ address, lan: false, spray: true });
 const refusal = (code: string) => (error: unknown) => error instanceof UsageError && error.code === code;
 
 test("the state directory is the first that is named", () => {
@@ -96,8 +103,62 @@ test("a ticket that names no rendezvous takes the one that is known", () => {
   assert.deepEqual(goal(formatTicket({ ...ticket, rendezvous: [] }), {}, rendezvous).rendezvous, rendezvous);
 });
 
+test("the addresses of a ticket are tried beside those that are named, each once", () => {
+  const [here, there] = [
+    { host: "192.0.2.1", port: 4800 },
+    { host: "camera.example", port: 4800 },
+  ];
+  const text = formatTicket({ ...ticket, addresses: [here, there] });
+  assert.deepEqual(goal(text).addresses, [here, there]);
+  assert.deepEqual(goal(text, {}, [], [{ host: "10.0.0.1", port: 1 }, there]).addresses, [
+    { host: "10.0.0.1", port: 1 },
+    there,
+    here,
+  ]);
+  assert.deepEqual(goal(id, {}, [], [here]).addresses, [here]);
+});
+
+test("--address takes a host with its port, and nothing that is no single host", () => {
+  const [a, b, c] = ["camera.example:4800", "[2001:db8::1]:1", "192.0.2.1:65535"];
+  assert.deepEqual(direct(a, `${b},${c}`, a).addresses, [
+    { host: "camera.example", port: 4800 },
+    { host: "2001:db8::1", port: 1 },
+    { host: "192.0.2.1", port: 65535 },
+  ]);
+  for (const text of [
+    "",
+    "host",
+    "host:0",
+    "host:70000",
+    ":4800",
+    "2001:db8::1:4800",
+    "[::]:1",
+    "0.0.0.0:1",
+    "a b:1",
+  ]) {
+    assert.throws(() => direct(text), UsageError, text);
+  }
+  for (const text of ["239.1.2.3:1", "[ff02::1]:1", "255.255.255.255:1"]) {
+    assert.throws(() => direct(text), /one machine/, text);
+  }
+  assert.throws(() => direct(...Array.from({ length: 9 }, (_, i) => `host${i}:1`)), /at most 8/);
+});
+
+test("the port of an address is the local one, unless another is named", () => {
+  assert.equal(localUdpPort(direct()), undefined);
+  assert.equal(localUdpPort(direct("a.example:4800", "b.example:4800")), 4800);
+  const several = { address: ["a.example:1", "b.example:2"], lan: false, spray: true };
+  assert.equal(localUdpPort(parseDirectOptions({ ...several, udpPort: "4800" })), 4800);
+  assert.throws(() => localUdpPort(parseDirectOptions(several)), /--udp-port/);
+});
+
 test("a peer id asks for a service by name", () => {
-  assert.deepEqual(goal(id, { service: "web" }, rendezvous), { peer: publicKey, service: "web", rendezvous });
+  assert.deepEqual(goal(id, { service: "web" }, rendezvous), {
+    peer: publicKey,
+    service: "web",
+    rendezvous,
+    addresses: [],
+  });
   assert.equal(goal(id.toUpperCase()).service, "");
 });
 

@@ -13,7 +13,7 @@ export type Figures = Readonly<Record<string, number>>;
 export interface Measurement {
   readonly name: string;
   readonly run: (contender: Contender, times: LoadTimes) => Promise<Figures>;
-  /** Measured in every other round only. */
+  /** Measured in every second round only. */
   readonly isLong?: boolean;
 }
 

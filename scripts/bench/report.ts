@@ -132,7 +132,7 @@ export function writeReport(input: ReportInput): string {
     `One run of \`${command}\` on one machine, where the load, every contender and the routers between share the same processor
 cores. Ratios carry over to other machines better than figures do. Two sites behind NATs of their own, the rendezvous on a
 third network, all network namespaces; no link is slowed down or loses anything. Whole rounds: ${rounds}. In a round each measurement is taken of every
-contender in turn before the next one begins; 2,000 connections at once in every other round. Each cell is the median and,
+contender in turn before the next one begins; 2,000 connections at once in every second round. Each cell is the median and,
 in parentheses, the least and the most.`,
     table(["", ""], machine),
     "## Ratios",

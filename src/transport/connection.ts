@@ -7,56 +7,34 @@
 
 import { assert } from "../base/assert.ts";
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
-import {
-  DATAGRAM_QUEUE_MAX,
-  DOUBT_COPIES_MAX,
-  HALF_OPEN_LIFE_MS,
-  INITIAL_RTT_MS,
-  RESPONSE_ROUTES_MAX,
-} from "../base/limits.ts";
+import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, RESPONSE_ROUTES_MAX } from "../base/limits.ts";
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
-import type { Random } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { SessionKeys } from "../crypto/noise.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
+import type { ConnectionConfig, ConnectionState } from "./connection-config.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { ControlQueue } from "./control-queue.ts";
 import { Farewell } from "./farewell.ts";
 import type { HandshakeInitiator } from "./handshake-initiator.ts";
 import { LatestBody, pathAbandonedFrame } from "./latest-frame.ts";
+import { PacketFate } from "./packet-fate.ts";
 import { PacketKeys } from "./packet-keys.ts";
 import { PacketReceiver } from "./packet-receiver.ts";
 import { PacketSender } from "./packet-sender.ts";
-import type { PacketOwner, Path } from "./path.ts";
 import { PathProbes } from "./path-probes.ts";
 import type { PathSummary } from "./path-summary.ts";
 import { PathTable } from "./path-table.ts";
+import { PathTimers } from "./path-timers.ts";
 import type { ReceiveSpace } from "./receive-space.ts";
 import { RouteProof } from "./route-proof.ts";
-import type { SentPacket, SentRange } from "./sent-packets.ts";
 import type { Stream } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
 import type { TransportSettings } from "./transport-settings.ts";
 
-export type ConnectionState = "handshaking" | "connected" | "closing" | "closed";
-
-export interface ConnectionConfig {
-  readonly role: "initiator" | "responder";
-  /** Ed25519 public key of the peer. */
-  readonly remoteIdentity: Uint8Array;
-  /** The number by which the peer addresses this connection. */
-  readonly localSession: number;
-  readonly settings: TransportSettings;
-  readonly cipher: PacketCipherFactory;
-  readonly random: Random;
-  readonly emit: (event: ConnectionEvent) => void;
-  /** The connection may have something to send, or another deadline. */
-  readonly touch: () => void;
-}
-
-export class Connection implements PacketOwner, DeadlineEntry {
+export class Connection implements DeadlineEntry {
   // DeadlineEntry
   heapIndex = -1;
   heapDeadlineMs = Number.POSITIVE_INFINITY;
@@ -91,6 +69,7 @@ export class Connection implements PacketOwner, DeadlineEntry {
   private readonly cipher: PacketCipherFactory;
   private readonly sender: PacketSender;
   private readonly receiver: PacketReceiver;
+  private readonly timers: PathTimers;
   private keys: PacketKeys | undefined;
   private handshake: HandshakeInitiator | undefined;
   private idleTimeoutMs: number;
@@ -112,11 +91,21 @@ export class Connection implements PacketOwner, DeadlineEntry {
     this.emit = config.emit;
     this.touch = config.touch;
     this.probes = new PathProbes(config.random);
-    this.paths = new PathTable(config.settings, this, this.emit, (id) =>
-      this.control.add(pathAbandonedFrame(id, () => this.paths.onAbandonedTold(id))),
+    const { control, spaces } = this;
+    this.streams = new StreamTable(this, config.settings, control, this.emit);
+    const fate = new PacketFate({
+      streams: this.streams,
+      control,
+      spaces,
+      onEpochAcked: (epoch, at) => this.keys?.onAcked(epoch, at),
+    });
+    this.paths = new PathTable(config.settings, fate, this.emit, (id) =>
+      control.add(pathAbandonedFrame(id, () => this.paths.onAbandonedTold(id))),
     );
+    // The responder waits longer, so that normally only one side asks; the other's answer keeps its own NAT's mapping.
+    const keepaliveMs = config.settings.keepaliveMs * (config.role === "initiator" ? 1 : 1.4);
+    this.timers = new PathTimers(this.paths, spaces, fate, keepaliveMs);
     this.routeProof = new RouteProof(this.paths, this.probes, this.spaces, this.emit);
-    this.streams = new StreamTable(this, config.settings, this.control, this.emit);
     this.sender = new PacketSender(this);
     this.receiver = new PacketReceiver(this);
     this.idleTimeoutMs = config.settings.idleTimeoutMs;
@@ -208,10 +197,6 @@ export class Connection implements PacketOwner, DeadlineEntry {
     if (this.state !== "connected") return false;
     this.touch();
     return this.probes.challenge(nowMs, route);
-  }
-
-  pathSummaries(): readonly PathSummary[] {
-    return this.paths.all;
   }
 
   get activePath(): PathSummary | undefined {
@@ -353,43 +338,14 @@ export class Connection implements PacketOwner, DeadlineEntry {
     if (this.state === "connected") this.end("closed", code, reason, true);
   }
 
-  // ---- PacketOwner
-
-  onPacketAcked(packet: SentPacket, nowMs: number): void {
-    this.keys?.onAcked(packet.keyEpoch, nowMs);
-    for (let i = 0; i < packet.rangeCount; i++) {
-      const range = packet.ranges[i] as SentRange;
-      if (range.half !== undefined) this.streams.onFrameAcked(range.half, range.offset, range.lengthBytes, range.fin);
-    }
-    for (const frame of packet.control) this.streams.onControlAcked(frame);
-    if (packet.ackPath >= 0) this.spaces.get(packet.ackPath)?.onAckAcknowledged(packet.ackLargest);
-  }
-
-  onPacketLost(packet: SentPacket): void {
-    for (let i = 0; i < packet.rangeCount; i++) {
-      const range = packet.ranges[i] as SentRange;
-      if (range.half !== undefined) this.streams.onFrameLost(range.half, range.offset, range.lengthBytes, range.fin);
-    }
-    for (const frame of packet.control) this.control.add(frame);
-  }
-
   // ---- time
 
   /** When handleTimeout wants to be called, in ms. */
   pollTimeout(): number {
     if (this.state === "closed") return Number.POSITIVE_INFINITY;
     if (this.farewell !== undefined) return this.farewell.deadlineMs;
-    let at = this.idleAtMs;
-    if (this.handshake !== undefined) at = Math.min(at, this.handshake.deadlineMs);
-    for (const path of this.paths.all) {
-      if (path.state === "failed") continue;
-      at = Math.min(at, path.recoveryAtMs, path.pacingAtMs, this.keepaliveAtMs(path));
-    }
-    // Without any path there is nowhere to acknowledge to.
-    if (this.paths.active !== undefined) {
-      for (const space of this.spaces.values()) at = Math.min(at, space.ackDueAtMs);
-    }
-    return at;
+    const handshakeMs = this.handshake?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.idleAtMs, handshakeMs, this.timers.deadlineMs);
   }
 
   private get idleAtMs(): number {
@@ -397,15 +353,6 @@ export class Connection implements PacketOwner, DeadlineEntry {
     // A responder that was not heard of since its response has forgotten the handshake by then; a new one is needed.
     if (!this.isMutual) return this.lastAuthenticatedMs + HALF_OPEN_LIFE_MS;
     return this.lastAuthenticatedMs + this.idleTimeoutMs;
-  }
-
-  /** The responder waits longer, so that normally only one side asks and the other one's answer keeps its own NAT's mapping. */
-  private keepaliveAtMs(path: Path): number {
-    if (path.pingWanted) return Number.POSITIVE_INFINITY;
-    const intervalMs = this.role === "initiator" ? this.settings.keepaliveMs : this.settings.keepaliveMs * 1.4;
-    // A relay in reserve is reached through the session with the rendezvous, which keeps the mapping; it only must not fall idle.
-    const factor = path.via === "relay" && !path.active ? 3 : 1;
-    return path.lastSentAtMs + intervalMs * factor;
   }
 
   /** Whether a deadline has passed that handleTimeout was not called for yet; a few may fall due at one moment. */
@@ -428,36 +375,8 @@ export class Connection implements PacketOwner, DeadlineEntry {
       return;
     }
     this.handshake?.handleTimeout(nowMs);
-    if (this.state === "connected") {
-      for (const path of this.paths.all) this.onPathTimeout(nowMs, path);
-      this.paths.review(nowMs);
-    }
+    if (this.state === "connected") this.timers.handleTimeout(nowMs);
     this.touch();
-  }
-
-  private onPathTimeout(nowMs: number, path: Path): void {
-    if (path.state === "failed") return;
-    if (nowMs >= this.keepaliveAtMs(path)) path.pingWanted = true;
-    if (!path.onRecoveryTimeout(nowMs)) return;
-    if (!path.active) {
-      // Another path carries the data now: what this one still holds goes over that one.
-      this.paths.requeue(path);
-      return;
-    }
-    // The probes carry what has waited longest, as new packets; the old ones stay in flight (RFC 9002 §6.2.4). With the path in
-    // doubt, another one that works carries these data, and the probe on this one whatever comes next.
-    const other = this.paths.alternative(path);
-    const wanted = other === undefined ? path.probesOwed : DOUBT_COPIES_MAX;
-    let count = 0;
-    path.forEachInFlight((packet) => {
-      if (!packet.requeued && (packet.rangeCount > 0 || packet.control.length > 0)) {
-        packet.requeued = true;
-        this.onPacketLost(packet);
-        count++;
-      }
-      return count < wanted;
-    });
-    if (other !== undefined) other.copiesOwed = count;
   }
 
   /** Fills `out` with the next batch. @returns false when nothing may go now. */

@@ -1,0 +1,74 @@
+// What has to happen on the paths of a connection when time passes: loss, probes, keepalives, and acknowledgements that are due.
+
+import { DOUBT_COPIES_MAX } from "../base/limits.ts";
+import type { PacketOwner, Path } from "./path.ts";
+import type { PathTable } from "./path-table.ts";
+import type { ReceiveSpace } from "./receive-space.ts";
+
+export class PathTimers {
+  private readonly paths: PathTable;
+  private readonly spaces: ReadonlyMap<number, ReceiveSpace>;
+  private readonly fate: PacketOwner;
+  private readonly keepaliveMs: number;
+
+  /** @param keepaliveMs an idle path that must stay open gets a packet this often. */
+  constructor(paths: PathTable, spaces: ReadonlyMap<number, ReceiveSpace>, fate: PacketOwner, keepaliveMs: number) {
+    this.paths = paths;
+    this.spaces = spaces;
+    this.fate = fate;
+    this.keepaliveMs = keepaliveMs;
+  }
+
+  /** When something falls due, in ms. */
+  get deadlineMs(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const path of this.paths.all) {
+      if (path.state === "failed") continue;
+      at = Math.min(at, path.recoveryAtMs, path.pacingAtMs, this.keepaliveAtMs(path));
+    }
+    // Without any path there is nowhere to acknowledge to.
+    if (this.paths.active === undefined) return at;
+    for (const space of this.spaces.values()) at = Math.min(at, space.ackDueAtMs);
+    return at;
+  }
+
+  private keepaliveAtMs(path: Path): number {
+    if (path.pingWanted) return Number.POSITIVE_INFINITY;
+    // A relay in reserve is reached through the session with the rendezvous, which keeps the mapping; it only must not fall idle.
+    const factor = path.via === "relay" && !path.active ? 3 : 1;
+    return path.lastSentAtMs + this.keepaliveMs * factor;
+  }
+
+  handleTimeout(nowMs: number): void {
+    for (const path of this.paths.all) this.onTimeout(nowMs, path);
+    this.paths.review(nowMs);
+  }
+
+  private onTimeout(nowMs: number, path: Path): void {
+    if (path.state === "failed") return;
+    if (nowMs >= this.keepaliveAtMs(path)) path.pingWanted = true;
+    if (!path.onRecoveryTimeout(nowMs)) return;
+    // Where another path carries the data, what this one still holds goes over that one.
+    if (path.active) this.offerProbeData(path);
+    else this.paths.requeue(path);
+  }
+
+  /**
+   * The probes carry what has waited longest, as new packets; the old ones stay in flight (RFC 9002 §6.2.4). With the path in
+   * doubt, another one that works carries these data, and the probe on this one whatever comes next.
+   */
+  private offerProbeData(path: Path): void {
+    const other = this.paths.alternative(path);
+    const wanted = other === undefined ? path.probesOwed : DOUBT_COPIES_MAX;
+    let count = 0;
+    path.forEachInFlight((packet) => {
+      if (!packet.requeued && (packet.rangeCount > 0 || packet.control.length > 0)) {
+        packet.requeued = true;
+        this.fate.onPacketLost(packet);
+        count++;
+      }
+      return count < wanted;
+    });
+    if (other !== undefined) other.copiesOwed = count;
+  }
+}

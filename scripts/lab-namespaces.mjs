@@ -14,6 +14,8 @@ const PROGRAMS = {
   nsenter: "util-linux",
   tc: "iproute2",
   tcpdump: "tcpdump",
+  turnserver: "coturn",
+  turnutils_natdiscovery: "coturn",
   unshare: "util-linux",
 };
 

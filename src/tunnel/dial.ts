@@ -56,7 +56,8 @@ export class Dial {
   private request: number | undefined;
   private atMs: number;
   private failures = 0;
-  private told: WaitingReason | undefined;
+  /** Why it was said to wait, since it was connected last. */
+  private readonly told = new Set<WaitingReason>();
 
   constructor(nowMs: number, options: DialOptions, context: DialContext) {
     this.peer = options.peer;
@@ -137,8 +138,8 @@ export class Dial {
   }
 
   private wait(reason: WaitingReason): void {
-    if (this.told === reason || this.connected !== undefined) return;
-    this.told = reason;
+    if (this.told.has(reason) || this.connected !== undefined) return;
+    this.told.add(reason);
     this.context.emit({ type: "dial-waiting", dial: this, reason, message: MESSAGES[reason] });
   }
 
@@ -151,9 +152,7 @@ export class Dial {
   onRendezvousConnected(nowMs: number): void {
     if (this.connected !== undefined) return;
     if (this.attempt !== undefined && this.addresses.length > 0) {
-      // The handshake is on its way already; the rendezvous carries it as well.
-      const packet = this.attempt.handshakePacket(nowMs);
-      if (packet !== undefined) this.request = this.context.introduce(nowMs, this.peer, this.selector, packet);
+      this.introduceAttempt(nowMs, this.attempt);
       return;
     }
     if (this.attempt !== undefined) this.giveUp(nowMs);
@@ -163,7 +162,15 @@ export class Dial {
 
   /** The peer that was missed has come to the rendezvous. */
   onPresent(nowMs: number): void {
-    if (this.connected === undefined && this.attempt === undefined) this.atMs = nowMs;
+    if (this.connected !== undefined) return;
+    if (this.attempt === undefined) this.atMs = nowMs;
+    else if (this.request === undefined) this.introduceAttempt(nowMs, this.attempt);
+  }
+
+  /** The handshake is on its way to known addresses already; the rendezvous carries it as well. */
+  private introduceAttempt(nowMs: number, attempt: Connection): void {
+    const packet = attempt.handshakePacket(nowMs);
+    if (packet !== undefined) this.request = this.context.introduce(nowMs, this.peer, this.selector, packet);
   }
 
   /** @returns whether the answer was for this dial. */
@@ -193,7 +200,7 @@ export class Dial {
     this.request = undefined;
     this.atMs = Number.POSITIVE_INFINITY;
     this.failures = 0;
-    this.told = undefined;
+    this.told.clear();
     this.connected = peer;
     this.context.emit({ type: "dial-ready", dial: this });
   }

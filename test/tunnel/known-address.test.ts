@@ -10,6 +10,7 @@ import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { createSecret } from "../../src/crypto/secret.ts";
 import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
 import type { Dial } from "../../src/tunnel/dial.ts";
+import type { RendezvousPlace } from "../../src/tunnel/rendezvous-link.ts";
 import { forSeeds } from "../sim/for-seeds.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { type NatKind, type TwoNats, twoNats } from "../sim/topology.ts";
@@ -24,6 +25,7 @@ class Pair {
   readonly laptop: AgentHost;
   private readonly random: SeededRandom;
   private readonly secret: Uint8Array;
+  private place: RendezvousPlace | undefined;
 
   constructor(world: World, laptop: NatKind = "portRestricted") {
     this.world = world;
@@ -64,10 +66,14 @@ class Pair {
     this.nats.r.run(server, () => {
       while (server.pollEvent() !== undefined) {}
     });
-    const place = { host: address.host, port: address.port, addresses: [address], publicKey: identity.publicKey };
-    for (const { host, agent } of [this.device, this.laptop]) {
-      host.input((nowMs) => agent.setRendezvous(nowMs, [place]));
-    }
+    this.place = { host: address.host, port: address.port, addresses: [address], publicKey: identity.publicKey };
+    this.useRendezvous(this.device);
+    this.useRendezvous(this.laptop);
+  }
+
+  useRendezvous({ host, agent }: AgentHost): void {
+    const { place } = this;
+    if (place !== undefined && host.machine !== undefined) host.input((nowMs) => agent.setRendezvous(nowMs, [place]));
   }
 }
 
@@ -185,4 +191,19 @@ test("where rendezvous and address are both known, the rendezvous connects while
   const exchange = pair.request(dial);
   world.runUntil(() => exchange.ended, 5_000);
   assert.deepEqual(pair.laptop.paths, ["relay"]);
+});
+
+forSeeds(10, "where the address is dead, a peer that comes to the rendezvous is connected to at once", (scenario) => {
+  const pair = new Pair(scenario.world());
+  const { world, nats, device, laptop } = pair;
+  nats.a.run(undefined);
+  pair.startRendezvous();
+  const dial = pair.dial([{ family: 4, host: "203.0.113.250", port: 9 }]);
+  world.runFor(scenario.random.between(20_000, 60_000));
+  const waiting = laptop.events.flatMap((event) => (event.type === "dial-waiting" ? [event.reason] : []));
+  assert.deepEqual(waiting, ["peer-absent", "no-answer"], "each reason is told once");
+  device.start();
+  pair.expose();
+  pair.useRendezvous(device);
+  world.runUntil(() => dial.connected !== undefined, 1_000);
 });

@@ -558,3 +558,16 @@ export const MTU_PROBES_MAX = 3;
 export const MTU_RAISE_MS = 600_000;
 /** So many large packets lost in a row, with none arriving, are a black hole and not congestion. */
 export const MTU_BLACK_HOLE_PACKETS = 10;
+
+// ---- Ours: path quality ----------------------------------------------------------------------------------------------
+
+/** A path that loses a larger share than this is worse than a relay that does not. Ordinary congestion loses a few percent at most. */
+export const PATH_LOSS_SHARE_MAX = 0.15;
+/** A judgement wants this many packets … */
+export const PATH_QUALITY_PACKETS = 50;
+/** … and this much time. */
+export const PATH_QUALITY_WINDOW_MS = 500;
+/** A demoted path is tried again after this long, doubling … */
+export const PATH_DEMOTE_MS = 30_000;
+/** … up to this. */
+export const PATH_DEMOTE_MAX_MS = 600_000;

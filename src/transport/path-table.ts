@@ -148,6 +148,7 @@ export class PathTable {
   review(nowMs: number): void {
     for (const path of this.paths) {
       if (path.state === "failed") continue;
+      path.demoted = path.quality.review(nowMs);
       const wasWorking = path.state === "working";
       path.state = path.isSuspect ? "suspect" : "working";
       if (path.state === "working") continue;

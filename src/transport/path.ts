@@ -18,6 +18,7 @@ import type { CongestionController, CongestionControllerFactory } from "./conges
 import { LossDetection } from "./loss-detection.ts";
 import { MtuDiscovery } from "./mtu-discovery.ts";
 import { Pacer } from "./pacer.ts";
+import { PathQuality } from "./path-quality.ts";
 import type { PathState, PathSummary } from "./path-summary.ts";
 import { RttEstimator } from "./rtt-estimator.ts";
 import { packetState, type SentPacket, SentPackets } from "./sent-packets.ts";
@@ -38,6 +39,9 @@ export class Path implements PathSummary {
   readonly sent = new SentPackets();
   readonly loss = new LossDetection();
   readonly pacer = new Pacer();
+  quality: PathQuality;
+  /** Data fare badly here: another path is preferred where there is one. */
+  demoted = false;
   /** UDP payload of a full packet on this path, the relay's header included. */
   datagramBytes: number;
   private readonly datagramBytesMax: number;
@@ -100,6 +104,7 @@ export class Path implements PathSummary {
     this.datagramBytes = datagramBytes;
     this.datagramBytesMax = datagramBytesMax;
     this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, datagramBytesMax);
+    this.quality = new PathQuality(nowMs);
     this.congestion = congestion(datagramBytes);
     this.owner = owner;
     this.lastSentAtMs = nowMs;
@@ -213,6 +218,7 @@ export class Path implements PathSummary {
     this.sent.settle(packet, packetState.acked);
     if (packet.mtuProbe) this.mtuSearch.onProbeAcked(this.ackNowMs, packet.bytes);
     else this.mtuSearch.onPacketAcked(packet.bytes);
+    if (!packet.mtuProbe) this.quality.onAcked();
     if (this.mtuSearch.datagramBytes !== this.datagramBytes) this.onMtuChanged();
     this.owner.onPacketAcked(packet, this.ackNowMs);
   }
@@ -258,6 +264,7 @@ export class Path implements PathSummary {
       return;
     }
     if (this.mtuSearch.onPacketLost(packet.lostAtMs, packet.bytes)) this.onMtuChanged();
+    this.quality.onLost();
     this.lossCount++;
     this.lossBytes += packet.bytes;
     this.lossFirst ??= packet;
@@ -373,6 +380,8 @@ export class Path implements PathSummary {
     this.congestion.setPacketBytes(datagramBytes);
     this.datagramBytes = datagramBytes;
     this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, this.datagramBytesMax);
+    this.quality = new PathQuality(nowMs);
+    this.demoted = false;
     this.pacer.reset();
     this.loss.reset();
     this.ptoCount = 0;

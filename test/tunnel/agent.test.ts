@@ -136,3 +136,27 @@ test("whoever holds no ticket gets no answer", () => {
   assert.ok(!deployment.device.saw("peer-connected"));
   assert.ok(deployment.laptop.saw("dial-waiting"));
 });
+
+forSeeds(5, "a direct path that loses 30 % gives way to a clean relay", (scenario) => {
+  const world = scenario.world();
+  const deployment = new Deployment(world, {
+    a: "portRestricted",
+    b: "portRestricted",
+    delayMs: 20,
+    link: { rateMbps: 20, queueBytes: 100_000 },
+  });
+  deployment.expose();
+  const { laptop, device, nats } = deployment;
+  device.answerBytes = 8_000_000;
+  const dial = deployment.connect();
+  const exchange = laptop.request(dial, 10) as Exchange;
+  world.runUntil(() => laptop.paths.at(-1) === "direct" && device.paths.at(-1) === "direct", 5_000);
+  const lossy = world.firewall.add({ from: nats.a, to: nats.b, matches: () => world.random.chance(0.3) });
+  world.runUntil(() => device.paths.at(-1) === "relay", 30_000);
+  const before = exchange.received;
+  world.runFor(3_000);
+  assert.ok(exchange.received - before > 1_000_000, `${exchange.received - before} bytes in 3 s over the relay`);
+  world.firewall.remove(lossy);
+  world.runUntil(() => exchange.ended, 60_000);
+  assert.equal(exchange.received, device.answerBytes);
+});

@@ -21,6 +21,8 @@ export interface DirectOutlook {
   readonly home: Reach;
   /** A router that takes another port for each destination, as many mobile networks and offices have. */
   readonly strict: Reach;
+  /** IPv6, whatever there is for IPv4: nothing translates it, and two firewalls open for each other. */
+  readonly ipv6: Reach;
 }
 
 /** The way to the Internet by one family of addresses. */

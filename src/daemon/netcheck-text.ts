@@ -39,7 +39,7 @@ function outlookLines({ relay, direct, rendezvous }: NetcheckReport, style: Text
     nearest === undefined ? "" : ` (${nearest.address}${nearest.rttMs === null ? "" : `, ${nearest.rttMs} ms away`})`;
   const reach = (label: string, value: Reach): string => {
     if (value === "yes") return row(label, style.green("yes"));
-    return row(label, style.yellow(value === "no" && relay === false ? "no" : REACH_WORDS[value]));
+    return row(label, style.yellow(value === "no" && relay !== true ? "no" : REACH_WORDS[value]));
   };
   return [
     row(
@@ -50,6 +50,7 @@ function outlookLines({ relay, direct, rendezvous }: NetcheckReport, style: Text
     reach("  with a public address", direct.open),
     reach("  behind an ordinary home router", direct.home),
     reach("  behind a strict router (*)", direct.strict),
+    reach("  that has IPv6", direct.ipv6),
     "  (*) one with another port for every destination, as many mobile networks and offices have",
   ];
 }

@@ -20,7 +20,7 @@ const peer = (mapping: NatBehaviour["mapping"], filtering: NatBehaviour["filteri
 });
 
 /** What stands for each kind of peer. */
-const PEERS: Readonly<Record<keyof DirectOutlook, NatBehaviour>> = {
+const PEERS: Readonly<Record<Exclude<keyof DirectOutlook, "ipv6">, NatBehaviour>> = {
   open: peer("endpoint-independent", "endpoint-independent"),
   home: peer("endpoint-independent", "address-and-port-dependent"),
   strict: peer("address-and-port-dependent", "address-and-port-dependent"),
@@ -50,12 +50,19 @@ const isKnown = ({ mapping }: FamilyFacts): boolean => mapping !== null;
 const mainFamily = ({ ipv4, ipv6 }: NetcheckFacts): FamilyFacts => (ipv4.udp === true ? ipv4 : ipv6);
 
 function outlook(facts: NetcheckFacts): DirectOutlook {
-  if (!hasUdp(facts)) return { open: "no", home: "no", strict: "no" };
+  const ipv6 = outlookByIpv6(facts.ipv6);
+  if (!hasUdp(facts)) return { open: "no", home: "no", strict: "no", ipv6 };
   const family = mainFamily(facts);
-  if (!isKnown(family)) return { open: "yes", home: "unknown", strict: "unknown" };
+  if (!isKnown(family)) return { open: "yes", home: "unknown", strict: "unknown", ipv6 };
   const ours = peer(family.mapping ?? "unknown", family.filtering ?? "unknown");
-  const reach = (kind: keyof DirectOutlook): Reach => REACH_OF[punchRole(ours, PEERS[kind])];
-  return { open: reach("open"), home: reach("home"), strict: reach("strict") };
+  const reach = (kind: keyof typeof PEERS): Reach => REACH_OF[punchRole(ours, PEERS[kind])];
+  return { open: reach("open"), home: reach("home"), strict: reach("strict"), ipv6 };
+}
+
+function outlookByIpv6({ localAddress, udp }: FamilyFacts): Reach {
+  if (udp !== null) return udp ? "yes" : "no";
+  // An address of a private network (RFC 4193) leads nowhere else.
+  return localAddress === null || /^f[cd]/.test(localAddress) ? "no" : "unknown";
 }
 
 const isHard = ({ mapping }: FamilyFacts): boolean => mapping !== null && mapping !== "endpoint-independent";
@@ -142,7 +149,7 @@ function adviseOnNat(facts: NetcheckFacts, direct: DirectOutlook): string[] {
   const family = mainFamily(facts);
   if (!hasUdp(facts)) return [];
   if (isHard(family)) {
-    const ipv6 = facts.ipv6.udp === true ? "" : " IPv6 on both sides helps as well.";
+    const ipv6 = direct.ipv6 === "yes" ? "" : " IPv6 on both sides helps as well.";
     return [
       `For direct connections, turn on UPnP, NAT-PMP or PCP on the router, or full-cone NAT (endpoint-independent) where it offers a choice.${ipv6} In a mobile or office network that is up to its operator.`,
     ];

@@ -84,7 +84,7 @@ const words = (fields: Partial<NetcheckFacts>) => {
 
 test("behind an ordinary router all is well, and there is nothing to do", () => {
   const { ok, relay, direct, summary, advice } = words({});
-  assert.deepEqual([ok, relay, direct], [true, true, { open: "yes", home: "yes", strict: "slow" }]);
+  assert.deepEqual([ok, relay, direct], [true, true, { open: "yes", home: "yes", strict: "slow", ipv6: "no" }]);
   assert.match(summary, /work from here.*directly wherever/);
   assert.equal(advice, "");
 });
@@ -92,13 +92,13 @@ test("behind an ordinary router all is well, and there is nothing to do", () => 
 test("without a NAT and a firewall everybody reaches this machine", () => {
   const open = { ...home, translated: false, filtering: "endpoint-independent" } as const;
   const { direct, summary } = words({ ipv4: open });
-  assert.deepEqual(direct, { open: "yes", home: "yes", strict: "yes" });
+  assert.deepEqual(direct, { open: "yes", home: "yes", strict: "yes", ipv6: "no" });
   assert.match(summary, /reached directly by everybody/);
 });
 
 test("behind a hard NAT direct paths are difficult, and it is said what helps", () => {
   const { ok, direct, summary, advice } = words({ ipv4: hard });
-  assert.deepEqual([ok, direct], [true, { open: "yes", home: "slow", strict: "no" }]);
+  assert.deepEqual([ok, direct], [true, { open: "yes", home: "slow", strict: "no", ipv6: "no" }]);
   assert.match(summary, /another port for every destination/);
   assert.match(advice, /UPnP.*IPv6 on both sides/);
   assert.doesNotMatch(words({ ipv4: hard, ipv6: { ...home, translated: false } }).advice, /IPv6/);
@@ -106,10 +106,20 @@ test("behind a hard NAT direct paths are difficult, and it is said what helps", 
 
 test("what was not measured is not known, and it is said how to measure it", () => {
   const { ok, direct, summary, advice } = words({ ipv4: unmeasured });
-  assert.deepEqual([ok, direct], [true, { open: "yes", home: "unknown", strict: "unknown" }]);
+  assert.deepEqual([ok, direct], [true, { open: "yes", home: "unknown", strict: "unknown", ipv6: "no" }]);
   assert.match(summary, /cannot be told: only one address and port/);
   assert.match(advice, /--alternate/);
   assert.match(words({ ipv4: unmeasured, rendezvous: [], stun: [stun] }).advice, /second STUN server/);
+});
+
+test("IPv6 is a way past everything, where it is known to work", () => {
+  const at = (localAddress: string | null, udp: boolean | null) =>
+    words({ ipv4: hard, ipv6: { ...absent, localAddress, udp } }).direct.ipv6;
+  assert.equal(at("2001:db8::1", true), "yes");
+  assert.equal(at("2001:db8::1", false), "no");
+  assert.equal(at("2001:db8::1", null), "unknown");
+  assert.equal(at("fd00::2", null), "no");
+  assert.equal(at(null, null), "no");
 });
 
 test("where UDP is blocked and TCP is not, the network's operator is to be asked", () => {
@@ -117,7 +127,7 @@ test("where UDP is blocked and TCP is not, the network's operator is to be asked
     ipv4: silent,
     rendezvous: [{ ...deadRendezvous, tcp: "answered" }],
   });
-  assert.deepEqual([ok, direct], [false, { open: "no", home: "no", strict: "no" }]);
+  assert.deepEqual([ok, direct], [false, { open: "no", home: "no", strict: "no", ipv6: "no" }]);
   assert.match(summary, /lets no UDP through/);
   assert.match(advice, /let UDP out to meet\.example\.org:4700/);
 });

@@ -136,6 +136,20 @@ test("how long the router remembers a silent connection is found between two bou
   assert.deepEqual(ipv4.lifetime, { atLeastSeconds: 7.5, belowSeconds: 12 });
 });
 
+test("an agent measures its NAT as soon as its rendezvous has taken it", async (context) => {
+  const lab = await Lab.create({ A: "symmetric", B: "address-restricted" });
+  context.after(() => lab.destroy());
+  await startDiscoveryRendezvous(lab);
+  const expose = (node: LabNode) =>
+    startProgram(lab, node, ["expose", "3000", ...rendezvousArgs(lab), "--log-level", "debug"]);
+  const measured = async (node: LabNode) => expose(node).waitForLine(/measured the NAT/, 10_000);
+  const { A, B } = lab.sites;
+  const [a, b] = await Promise.all([measured(A.host), measured(B.host)]);
+  const strict = "address-and-port-dependent";
+  assert.match(a ?? "", new RegExp(`mapping="?${strict}.*filtering="?${strict}`));
+  assert.match(b ?? "", /mapping="?endpoint-independent.*filtering="?address-dependent/);
+});
+
 /** Clients for RFC 5780 by other people: what they call what they find, behind four kinds of routers. */
 const FOREIGN_CLIENTS = [
   {

@@ -20,7 +20,7 @@ import { addressOf } from "./datagram-tap.ts";
 import { EndpointMachine, type StreamRecord } from "./endpoint-machine.ts";
 
 export interface MultiPathOptions {
-  /** Both directions of each network, half of which is A's link and half B's: delayMs is one way, from end to end. */
+  /** Both directions of each network, half of which is A's link and half B's: delay and loss are one way, from end to end. */
   readonly networks: readonly Partial<LinkSettings>[];
   /** The same for a relay between the two, where there is one. */
   readonly relay?: Partial<LinkSettings>;
@@ -49,7 +49,11 @@ export class MultiPathWorld {
     this.a = new EndpointMachine(random.fork("a"), options.settings);
     this.b = new EndpointMachine(random.fork("b"), options.settings);
     const all = options.relay === undefined ? options.networks : [...options.networks, options.relay];
-    const half = all.map((link) => ({ ...link, delayMs: (link.delayMs ?? 0) / 2 }));
+    const half = all.map((link) => ({
+      ...link,
+      delayMs: (link.delayMs ?? 0) / 2,
+      lossProbability: 1 - Math.sqrt(1 - (link.lossProbability ?? 0)),
+    }));
     const networks = all.map((_, i) => world.addNetwork(`network ${i}`));
     const firstNetwork = networks[0] ?? assert.fail("no network");
     this.hostA = world.addHost("A", { ip: "10.0.0.1", network: firstNetwork, ...linkOf(half[0]) });
@@ -103,7 +107,7 @@ export class MultiPathWorld {
     // On a bad link a handshake may come to nothing, and is begun again.
     for (let i = 0; i < 10 && !isMutual(); i++) {
       this.ours = this.hostA.input((nowMs) => this.a.connectOver(nowMs, this.b.identity, route));
-      this.world.runUntil(isOver, 60_000);
+      this.world.runUntil(isOver, 120_000);
     }
     this.a.events.length = 0;
     this.b.events.length = 0;

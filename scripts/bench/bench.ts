@@ -73,6 +73,8 @@ const say = (text: string): void => {
 };
 
 const machine = describeMachine();
+/** How busy the machine was with other things while nothing was measured but idleness. */
+const busyElsewhere: number[] = [];
 const results = new Results();
 const contenders: Contender[] = [];
 const leftOut: LeftOut[] = [...LEFT_OUT];
@@ -146,7 +148,7 @@ async function measureAll(tunnel: TunnelContender | undefined): Promise<number> 
     for (const [figure, value] of Object.entries(idleMemory(contender))) results.add(contender.name, figure, 0, value);
   }
   say("idle");
-  await measureIdle(contenders, plan.idleMs, 0, results);
+  busyElsewhere.push(await measureIdle(contenders, plan.idleMs, 0, results));
   say("starting");
   if (tunnel !== undefined) await measureStartUp(tunnel, plan.startsOfAKind, results);
   for (const { run } of measurements.slice(0, 2)) {
@@ -165,7 +167,7 @@ async function measureAll(tunnel: TunnelContender | undefined): Promise<number> 
   if (plan.idleRounds > 1) {
     say("idle again");
     await sleep(SETTLE_MS);
-    await measureIdle(contenders, plan.idleMs, 1, results);
+    busyElsewhere.push(await measureIdle(contenders, plan.idleMs, 1, results));
   }
   return rounds;
 }
@@ -176,6 +178,8 @@ try {
   const tunnel = await setUp(home, hard);
   const rounds = await measureAll(tunnel);
   const command = `npm run bench${options.quick ? " -- --quick" : ""}`;
+  const shares = busyElsewhere.map((share) => `${(share * 100).toFixed(0)} %`).join(", ");
+  machine.push(["processor in use by other programs, before and after the rounds", shares]);
   const report = writeReport({ results, contenders, leftOut, machine, rounds, command });
   // The script runs as dist/scripts/bench/bench.js; the results lie beside its source.
   const file = fileURLToPath(new URL("../../../scripts/bench/RESULTS.md", import.meta.url));

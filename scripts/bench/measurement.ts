@@ -45,7 +45,9 @@ async function resultOf(load: LabProcess): Promise<Figures> {
     const { event: _, ...figures } = (await load.waitForJson("result", LOAD_LIMIT_MS)).fields;
     return figures as Figures;
   } catch (error) {
+    const wasRunning = load.isRunning;
     await load.stop("SIGKILL");
+    if (wasRunning) throw new Error(`not done within ${LOAD_LIMIT_MS / 1000} s`);
     throw error;
   }
 }

@@ -35,7 +35,9 @@ export class StreamTable implements StreamOwner {
   private openedHere = 0;
   private openedByPeer = 0;
   private allowedByPeer = 0;
+  /** Streams that the peer may have opened in all, and what it was told of that. */
   private allowedHere: number;
+  private announcedHere: number;
   private refusedOpen = false;
 
   private readonly maxDataFrame: ControlFrame;
@@ -54,6 +56,7 @@ export class StreamTable implements StreamOwner {
     this.parity = connection.role === "initiator" ? 0 : 1;
     this.window = new ReceiveWindow(settings.initialDataBytes, settings.dataBytesMax);
     this.allowedHere = settings.streamsMax;
+    this.announcedHere = settings.streamsMax;
     this.maxDataFrame = {
       bytesMax: 1 + 8,
       isWanted: () => true,
@@ -63,7 +66,10 @@ export class StreamTable implements StreamOwner {
     this.maxStreamsFrame = {
       bytesMax: 1 + 8,
       isWanted: () => true,
-      write: (writer) => writeMaxStreams(writer, this.allowedHere),
+      write: (writer) => {
+        this.announcedHere = this.allowedHere;
+        writeMaxStreams(writer, this.allowedHere);
+      },
       onAcked: () => {},
     };
   }
@@ -234,8 +240,9 @@ export class StreamTable implements StreamOwner {
     if (stream.queue !== "none") this.scheduler.remove(stream);
     if (stream.id % 2 !== this.parity) {
       this.allowedHere++;
-      this.control.add(this.maxStreamsFrame);
-      this.connection.touch();
+      // As with windows, a new limit is worth a frame when half of the last one is used up.
+      if (this.announcedHere - this.openedByPeer <= this.settings.streamsMax / 2)
+        this.queueControl(this.maxStreamsFrame);
     }
     this.emit({ type: "stream-closed", stream });
   }

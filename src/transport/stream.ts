@@ -74,7 +74,8 @@ export class Stream {
     if (!this.send.isOpen || this.closed) return true;
     this.send.buffer.write(chunk);
     this.owner.onWritten(this);
-    this.send.paused = this.send.buffer.heldBytes >= this.owner.sendTargetBytes;
+    // Once told to pause, the writer is told so again until the event: it may be waiting for it already.
+    if (this.send.buffer.heldBytes >= this.owner.sendTargetBytes) this.send.paused = true;
     return !this.send.paused;
   }
 

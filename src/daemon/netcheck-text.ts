@@ -17,7 +17,7 @@ const LABEL_WIDTH = 38;
 export function netcheckText(report: NetcheckReport, style: TextStyle): string[] {
   const { summary, advice } = report;
   return [
-    style.bold(summary[0] ?? ""),
+    ...wrap(summary[0] ?? "", "").map(style.bold),
     ...summary.slice(1).flatMap((sentence) => wrap(sentence, "")),
     "",
     ...outlookLines(report, style),
@@ -50,7 +50,7 @@ function outlookLines({ relay, direct, rendezvous }: NetcheckReport, style: Text
     reach("  with a public address", direct.open),
     reach("  behind an ordinary home router", direct.home),
     reach("  behind a strict router (*)", direct.strict),
-    reach("  that has IPv6", direct.ipv6),
+    row("  over IPv6", direct.ipv6 === "yes" ? style.green("yes") : style.yellow(IPV6_WORDS[direct.ipv6])),
     "  (*) one with another port for every destination, as many mobile networks and offices have",
   ];
 }
@@ -60,6 +60,12 @@ const REACH_WORDS: Readonly<Record<Reach, string>> = {
   slow: "mostly, after trying for up to a minute",
   no: "no, only through the rendezvous",
   unknown: "not known",
+};
+
+const IPV6_WORDS: Readonly<Record<Reach, string>> = {
+  ...REACH_WORDS,
+  no: "no, it does not get through from here",
+  unknown: "not known, since no server that was asked has it",
 };
 
 function rendezvousLines(server: RendezvousFacts): string[] {
@@ -73,11 +79,11 @@ function rendezvousLines(server: RendezvousFacts): string[] {
 function serverLines(label: string, { address, addresses, udp, rttMs, tcp, alternates }: StunServerFacts): string[] {
   if (addresses.length === 0) return [row(label, `${address}: the name is not known`)];
   const known = addresses.join() === address ? "" : ` (${addresses.join(", ")})`;
-  const overUdp = udp ? `answers over UDP${rttMs === null ? "" : ` in ${rttMs} ms`}` : "no answer over UDP";
-  const overTcp = { answered: "and over TCP", connected: "takes TCP", failed: "no answer over TCP" }[tcp];
+  const overUdp = udp ? `over UDP${rttMs === null ? "" : ` in ${rttMs} ms`}` : "not over UDP";
+  const overTcp = { answered: "over TCP", connected: "it takes TCP connections", failed: "not over TCP" }[tcp];
   return [
     row(label, `${address}${known}`),
-    row("  reached", `${overUdp}, ${overTcp}`),
+    row("  answers", `${overUdp}, ${overTcp}`),
     ...(alternates === null ? [] : [row("  for measuring NATs (RFC 5780)", ALTERNATES[alternates])]),
   ];
 }

@@ -33,11 +33,12 @@ export class PathMtuProbe {
 
   /** The largest IP packet that passes both ways, in bytes; undefined while that is not known. */
   get finding(): Finding<number> | undefined {
-    for (const [i, { state, paddingBytes }] of this.asked.entries()) {
+    for (const [i, { state, question, paddingBytes = 0 }] of this.asked.entries()) {
       if (state === "waiting") return undefined;
       if (state !== "answered") continue;
-      // Without padding in the answer nothing is known of the way back.
-      return paddingBytes === undefined ? unknown("the server does not pad its answers") : known(sizeAt(i));
+      // Without padding in the answer nothing is known of the way back; with more of it than was asked for, it may have been cut.
+      const isMirrored = paddingBytes > 0 && paddingBytes <= (question.paddingBytes ?? 0);
+      return isMirrored ? known(sizeAt(i)) : unknown("the server does not answer with as many bytes as it is sent");
     }
     return this.wantsMore ? undefined : unknown(`not even ${sizeAt(this.asked.length - 1)} bytes came back`);
   }

@@ -57,7 +57,8 @@ export class OwnStun {
   /** What is known belongs to another network. */
   onNetworkChange(nowMs: number): void {
     this.config.network.nat = UNKNOWN_NAT;
-    this.prepare(nowMs + NAT_NETWORK_CHANGE_DELAY_MS);
+    this.stop();
+    if (this.config.servers().length > 0) this.prepare(nowMs + NAT_NETWORK_CHANGE_DELAY_MS);
   }
 
   stop(): void {

@@ -17,7 +17,7 @@ const LABEL_WIDTH = 38;
 export function netcheckText(report: NetcheckReport, style: TextStyle): string[] {
   const { summary, advice } = report;
   return [
-    ...wrap(summary[0] ?? "", "").map(style.bold),
+    ...wrap(summary[0] ?? "", "").map((line) => style.bold(line)),
     ...summary.slice(1).flatMap((sentence) => wrap(sentence, "")),
     "",
     ...outlookLines(report, style),

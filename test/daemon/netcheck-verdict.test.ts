@@ -5,6 +5,7 @@ import { test } from "node:test";
 import type { FamilyFacts, NetcheckFacts, RendezvousFacts, StunServerFacts } from "../../src/daemon/netcheck-report.ts";
 import { netcheckText } from "../../src/daemon/netcheck-text.ts";
 import { judgeNetwork } from "../../src/daemon/netcheck-verdict.ts";
+import { Output } from "../../src/daemon/output.ts";
 
 const home: FamilyFacts = {
   localAddress: "192.168.1.10",
@@ -186,8 +187,7 @@ test("the first lines use no word that a person would have to look up", () => {
 });
 
 test("the text fits a terminal, whatever the network", () => {
-  const plain = (text: string): string => text;
-  const style = { bold: plain, green: plain, yellow: plain };
+  const style = new Output(false, false);
   for (const ipv4 of [home, hard, silent, absent, unmeasured]) {
     const all = facts({ ipv4, stun: [stun] });
     const lines = netcheckText({ event: "netcheck", ...judgeNetwork(all), ...all }, style);

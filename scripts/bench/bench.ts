@@ -15,7 +15,7 @@ import { Lab } from "../../test/lab/lab.ts";
 import { type BenchLab, type Contender, type LeftOut, READY_TIMEOUT_MS, SERVICE_PORT } from "./contender.ts";
 import { startHyperdht } from "./hyperdht-contender.ts";
 import { measureIdle } from "./idle-usage.ts";
-import { describeMachine } from "./machine-description.ts";
+import { describeMachine, describeUnrest } from "./machine-description.ts";
 import { idleMemory, type LoadTimes, measurements } from "./measurement.ts";
 import { startPlainTcp } from "./plain-tcp.ts";
 import { writeReport } from "./report.ts";
@@ -73,6 +73,7 @@ const say = (text: string): void => {
 };
 
 const machine = describeMachine();
+const unrest = describeUnrest();
 /** How busy the machine was with other things while nothing was measured but idleness. */
 const busyElsewhere: number[] = [];
 const results = new Results();
@@ -180,7 +181,7 @@ try {
   const command = `npm run bench${options.quick ? " -- --quick" : ""}`;
   const shares = busyElsewhere.map((share) => `${(share * 100).toFixed(0)} %`).join(", ");
   machine.push(["processor in use by other programs, before and after the rounds", shares]);
-  const report = writeReport({ results, contenders, leftOut, machine, rounds, command });
+  const report = writeReport({ results, contenders, leftOut, machine, unrest, rounds, command });
   // The script runs as dist/scripts/bench/bench.js; the results lie beside its source.
   const file = fileURLToPath(new URL("../../../scripts/bench/RESULTS.md", import.meta.url));
   if (options.save) writeFileSync(file, report);

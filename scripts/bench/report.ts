@@ -64,6 +64,8 @@ export interface ReportInput {
   readonly contenders: readonly Contender[];
   readonly leftOut: readonly LeftOut[];
   readonly machine: readonly (readonly [string, string])[];
+  /** What a reader has to be warned of. */
+  readonly unrest: string | undefined;
   readonly rounds: number;
   readonly command: string;
 }
@@ -121,7 +123,7 @@ function failureList({ results, contenders }: ReportInput): string[] {
 
 /** @returns the whole report, one run on one machine. */
 export function writeReport(input: ReportInput): string {
-  const { contenders, leftOut, machine, rounds, command } = input;
+  const { contenders, leftOut, machine, unrest, rounds, command } = input;
   const doubts = contenders.flatMap(({ name, doubt }) => {
     const complaint = doubt?.();
     return complaint === undefined ? [] : [`- ${name}: ${complaint}`];
@@ -134,6 +136,7 @@ cores. Ratios carry over to other machines better than figures do. Two sites beh
 third network, all network namespaces; no link is slowed down or loses anything. Whole rounds: ${rounds}. In a round each measurement is taken of every
 contender in turn before the next one begins; 2,000 connections at once in every second round. Each cell is the median and,
 in parentheses, the least and the most.`,
+    ...(unrest === undefined ? [] : [unrest]),
     table(["", ""], machine),
     "## Ratios",
     "Taken within each round.",

@@ -24,6 +24,16 @@ export const HYSTART_RTT_THRESHOLD_MAX_MS = 16;
 export const HYSTART_RTT_SAMPLES = 8;
 export const HYSTART_CSS_GROWTH_DIVISOR = 4;
 export const HYSTART_CSS_ROUNDS = 5;
+/** Routers listen here for PCP and NAT-PMP (RFC 6887 §19.1, RFC 6886 §3.1) … */
+export const PORT_MAPPING_PORT = 5351;
+/** … and tell all hosts here that they started anew or have another address (RFC 6887 §14.1, RFC 6886 §3.2.1). */
+export const PORT_MAPPING_ANNOUNCE_PORT = 5350;
+/** A mapping is not renewed more often than this (RFC 6887 §11.2.1). */
+export const PORT_MAPPING_RENEW_MS_MIN = 4_000;
+/** Longest message of PCP (RFC 6887 §7). */
+export const PCP_MESSAGE_BYTES_MAX = 1_100;
+/** UPnP devices listen here for searches (UPnP Device Architecture 1.1, §1.3.2). */
+export const SSDP_PORT = 1900;
 /** STUN: a request is sent again after this long while nothing is known of the round trip (RFC 8489 §6.2.1). */
 export const STUN_RTO_MS = 500;
 /** Where a STUN server listens when nothing else is said (RFC 8489 §8.1). */
@@ -491,6 +501,47 @@ export const NAT_LIFETIME_OPENING_MS = 3_000;
 export const NAT_MEASURE_DELAY_MS = 50;
 /** … and after a change of network, which comes in several steps. */
 export const NAT_NETWORK_CHANGE_DELAY_MS = 1_000;
+
+// ---- Ours: port mapping ---------------------------------------------------------------------------------------------
+
+/** Asked of the router; Tailscale's figure. A router that was not told that we are gone forgets the mapping after this. */
+export const PORT_MAPPING_LEASE_SECONDS = 7_200;
+/** A longer lease is taken for this long. */
+export const PORT_MAPPING_LEASE_SECONDS_MAX = 86_400;
+/** A router on the same network answers in a few ms; a request is sent again after this long, doubling (RFC 6886 §3.1) … */
+export const PORT_MAPPING_WAIT_MS = 250;
+/** … this often in all: most routers that do not answer never will, and the next protocol is waiting. */
+export const PORT_MAPPING_TRIES = 3;
+/** A mapping that is not needed any more is given back this often: the process wants to end, and the lease ends it anyway. */
+export const PORT_MAPPING_REMOVE_TRIES = 2;
+/** All of that, over whatever protocol, may hold up the end of the process for this long. */
+export const PORT_MAPPING_REMOVE_MS = 1_000;
+/** A router is asked this often whether it still knows of the mapping: one that was restarted does not, and its announcement may be lost. */
+export const PORT_MAPPING_CHECK_MS = 10 * 60_000;
+/** A router that announces that it started anew is asked within this, at random: it hears from all its hosts at once. */
+export const PORT_MAPPING_ANNOUNCE_DELAY_MS = 5_000;
+/** A router that maps nothing is asked again after this long (it may still be starting, after a power cut), doubling … */
+export const PORT_MAPPING_RETRY_MS = 60_000;
+/** … up to this. */
+export const PORT_MAPPING_RETRY_MAX_MS = 30 * 60_000;
+/** Which routers there are is looked up this often. */
+export const PORT_MAPPING_LOOK_MS = 10_000;
+/** Answers to a search for UPnP routers are waited for this long; they may take the one second that the search allows them. */
+export const UPNP_SEARCH_MS = 2_000;
+/** One request to a UPnP router, connection included: their web servers are slow. */
+export const UPNP_REQUEST_MS = 3_000;
+/** A description has some 5 KB, an answer less than one. */
+export const UPNP_BODY_BYTES_MAX = 64 * 1024;
+/** Devices that are looked at: the router, and those that claim to be one. */
+export const UPNP_DEVICES_MAX = 4;
+/** Services of one device that could map a port: a router has one or two. */
+export const UPNP_SERVICES_MAX = 8;
+/** Elements of a document that are read. */
+export const UPNP_ELEMENTS_MAX = 4_096;
+/** External ports that are asked for where others hold them. */
+export const UPNP_PORT_TRIES = 5;
+/** Checks in a row without an answer after which a UPnP mapping is taken to be gone. */
+export const UPNP_FAILURES_MAX = 3;
 
 // ---- Ours: dialling -------------------------------------------------------------------------------------------------
 

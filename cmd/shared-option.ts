@@ -41,6 +41,11 @@ export const directOptions = {
     default: true,
     describe: "Try many ports where a NAT asks for it; --no-spray does not",
   },
+  "port-mapping": {
+    type: "boolean",
+    default: true,
+    describe: "Ask the router to map our UDP port (PCP, NAT-PMP, UPnP); --no-port-mapping leaves it alone",
+  },
 } as const;
 
 export const rendezvousOption = {

@@ -1,6 +1,7 @@
 // What `expose` and `connect` have in common: one agent on one UDP socket under the machine's identity, kept informed of the network
 // and of its rendezvous, telling of paths and troubles, and ending politely.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatSocketAddress, type SocketAddress, socketAddress } from "../base/address.ts";
 import { SHUTDOWN_LINGER_MS } from "../base/limits.ts";
 import { randomBytes } from "../base/random.ts";
@@ -16,6 +17,7 @@ import { FurtherSockets } from "../io/further-sockets.ts";
 import { interfaceAddresses } from "../io/interface-addresses.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { NetworkWatch } from "../io/network-watch.ts";
+import { PortMapper } from "../io/port-mapper.ts";
 import { systemRandom } from "../io/system-random.ts";
 import { TcpForwarder } from "../io/tcp-forwarder.ts";
 import { Agent } from "../tunnel/agent.ts";
@@ -40,6 +42,8 @@ export interface AgentProcessOptions {
   readonly udpPort?: number | undefined;
   /** Whether a direct path may be looked for with many ports or sockets. */
   readonly spray: boolean;
+  /** Ask the router to map our port; true unless told. */
+  readonly portMapping?: boolean | undefined;
   /** Takes the events that are not the same for all. */
   onEvent(nowMs: number, event: AgentEvent): void;
   /** A rendezvous has been reached, and its key is known; at once where none is used. */
@@ -61,6 +65,7 @@ export class AgentProcess {
   private readonly furtherSockets: FurtherSockets;
   private readonly directory: RendezvousDirectory;
   private readonly network: NetworkWatch;
+  private readonly portMapper: PortMapper | undefined;
   private readonly settings: TestSettings;
   private ready = false;
   /** The rendezvous of which was told that they do not answer. */
@@ -118,9 +123,26 @@ export class AgentProcess {
     const wake = (): void => this.driver.wake();
     this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, quota: this.quota });
     this.directory = this.makeDirectory(pins);
+    this.portMapper = this.makePortMapper();
     this.network = new NetworkWatch({
       read: () => interfaceAddresses({ loopback: this.settings.loopback, families: socket.families }),
       onChange: (change, hosts) => this.onNetworkChange(change, hosts),
+    });
+  }
+
+  private makePortMapper(): PortMapper | undefined {
+    const { portMapping = true, context } = this.options;
+    // No router stands between two agents on one machine.
+    if (!portMapping || this.settings.loopback) return undefined;
+    return new PortMapper({
+      port: this.socket.localPort,
+      families: this.socket.families,
+      log: context.log,
+      onAddresses: (addresses) => {
+        this.agent.setMappedAddresses(monotonicNowMs(), addresses);
+        this.driver.wake();
+      },
+      onFault: (error) => endByBug(error, context.output.json),
     });
   }
 
@@ -171,6 +193,7 @@ export class AgentProcess {
     this.driver.start();
     this.network.start();
     this.directory.start();
+    this.portMapper?.start();
     if (this.options.rendezvous.length === 0) this.becomeReady(() => {});
     const error = await this.ended;
     await this.shutdown();
@@ -184,7 +207,7 @@ export class AgentProcess {
     this.agent.shutdown(monotonicNowMs());
     this.forwarder.resetAll();
     this.driver.flush();
-    await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
+    await Promise.all([sleep(SHUTDOWN_LINGER_MS), this.portMapper?.stop()]);
     this.driver.stop();
     this.furtherSockets.closeAll();
     this.socket.close();
@@ -194,6 +217,7 @@ export class AgentProcess {
     this.options.context.log.info("the network changed", { change, addresses: hosts.join(" ") });
     this.announceAddresses(hosts);
     this.directory.refresh();
+    this.portMapper?.refresh();
     this.options.onNetworkChange?.();
   }
 

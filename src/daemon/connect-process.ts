@@ -63,6 +63,7 @@ class ConnectProcess {
       rendezvous: goal.rendezvous,
       udpPort: this.direct.udpPort,
       spray: this.direct.spray,
+      portMapping: this.direct.portMapping,
       onNetworkChange: () => this.addresses?.refresh(),
       onEvent: (_nowMs, event) => this.onEvent(event),
       onShutdown: () => {

@@ -13,6 +13,8 @@ export interface DirectOptions {
   readonly lan: boolean;
   readonly udpPort?: string | undefined;
   readonly spray: boolean;
+  /** True unless told. */
+  readonly portMapping?: boolean | undefined;
 }
 
 export interface DirectWays {
@@ -22,16 +24,18 @@ export interface DirectWays {
   /** Undefined: any port. */
   readonly udpPort: number | undefined;
   readonly spray: boolean;
+  readonly portMapping: boolean;
 }
 
 /** @throws UsageError */
-export function parseDirectOptions({ address, lan, udpPort, spray }: DirectOptions): DirectWays {
+export function parseDirectOptions(options: DirectOptions): DirectWays {
+  const { address, lan, udpPort, spray, portMapping = true } = options;
   const texts = address.flatMap((text) => text.split(",")).map((text) => text.trim());
   const places = new Map(texts.map(parseAddress).map((place) => [formatHostAndPort(place), place]));
   if (places.size > PEER_ADDRESSES_MAX) {
     throw new UsageError(`at most ${PEER_ADDRESSES_MAX} addresses can be used at a time; leave out some --address`);
   }
-  return { addresses: [...places.values()], lan, udpPort: parseUdpPort(udpPort), spray };
+  return { addresses: [...places.values()], lan, udpPort: parseUdpPort(udpPort), spray, portMapping };
 }
 
 function parseAddress(text: string): HostAndPort {

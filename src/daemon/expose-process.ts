@@ -51,6 +51,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
     rendezvous,
     udpPort,
     spray: direct.spray,
+    portMapping: direct.portMapping,
     onNetworkChange: () => lan?.refresh(),
     onShutdown: () => lan?.close(),
     onEvent(_nowMs, event) {

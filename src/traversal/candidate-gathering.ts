@@ -8,9 +8,14 @@ import type { Candidate } from "../wire/candidate.ts";
 /**
  * @param hosts the socket's address on each interface.
  * @param observed where others have seen us, the latest first.
- * @returns each address once, in the order of their promise: hosts, then what others have seen.
+ * @param mapped what our routers map to the socket's port.
+ * @returns each address once, in the order of their promise: hosts, mappings, then what others have seen.
  */
-export function gatherCandidates(hosts: readonly SocketAddress[], observed: readonly SocketAddress[]): Candidate[] {
+export function gatherCandidates(
+  hosts: readonly SocketAddress[],
+  observed: readonly SocketAddress[],
+  mapped: readonly SocketAddress[] = [],
+): Candidate[] {
   const seen = new Set<string>();
   const candidates: Candidate[] = [];
   const add = (type: Candidate["type"], address: SocketAddress): void => {
@@ -20,6 +25,7 @@ export function gatherCandidates(hosts: readonly SocketAddress[], observed: read
     candidates.push({ type, address });
   };
   for (const address of hosts) add("host", address);
+  for (const address of mapped) add("port-mapped", address);
   for (const address of observed) add("server-reflexive", address);
   return candidates;
 }

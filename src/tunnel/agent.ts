@@ -112,6 +112,12 @@ export class Agent implements Machine {
     this.dials.onNetworkChange(nowMs);
   }
 
+  /** What our routers map to the socket's port; called whenever that changes. */
+  setMappedAddresses(_nowMs: number, addresses: readonly SocketAddress[]): void {
+    this.network.mapped = [...addresses];
+    for (const peer of this.peers.values()) peer.sendCandidates();
+  }
+
   /** How our NAT behaves, as far as it is known. */
   get natBehaviour(): NatBehaviour {
     return this.network.nat;
@@ -358,7 +364,7 @@ export class Agent implements Machine {
           break;
         case "registered":
         case "observed":
-          this.onObserved(event.address);
+          if (this.network.onObserved(event.address)) for (const peer of this.peers.values()) peer.sendCandidates();
           this.stun.onRendezvous(nowMs);
           break;
         case "opened":
@@ -389,9 +395,5 @@ export class Agent implements Machine {
     // The very instance is not there: the peer may have been started anew under another one.
     if (peer?.connection.isStalled) this.dials.redial(nowMs, peer);
     if (peer === undefined) this.dials.onOpenFailed(nowMs, request, reason);
-  }
-
-  private onObserved(address: SocketAddress): void {
-    if (this.network.onObserved(address)) for (const peer of this.peers.values()) peer.sendCandidates();
   }
 }

@@ -77,9 +77,9 @@ export class DirectSearch {
 
   /** Tells the peer where we may be reached; called again whenever that changes. */
   sendCandidates(): void {
-    const { hosts, observed, nat } = this.context.network;
+    const { hosts, mapped, observed, nat } = this.context.network;
     const seenAt = this.fresh?.seenAt;
-    const candidates = gatherCandidates(hosts, seenAt === undefined ? observed : [seenAt, ...observed]);
+    const candidates = gatherCandidates(hosts, seenAt === undefined ? observed : [seenAt, ...observed], mapped);
     this.connection.sendCandidates(encodeCandidates({ nat, candidates }));
   }
 

@@ -1,5 +1,5 @@
-// What the agent knows of its own side: its interfaces, where others have seen it, how its NAT behaves; and the one spray at a time
-// that it allows itself.
+// What the agent knows of its own side: its interfaces, what its routers map to it, where others have seen it, how its NAT behaves;
+// and the one spray at a time that it allows itself.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
 import { OBSERVED_ADDRESSES_MAX } from "../base/limits.ts";
@@ -12,6 +12,8 @@ export const UNKNOWN_NAT: NatBehaviour = { mapping: "unknown", filtering: "unkno
 export class OwnNetwork {
   /** The socket's address on each interface. */
   hosts: readonly SocketAddress[] = [];
+  /** What our routers map to the socket's port. */
+  mapped: readonly SocketAddress[] = [];
   /** Where others have seen us, the latest first. */
   observed: readonly SocketAddress[] = [];
   nat = UNKNOWN_NAT;

@@ -22,6 +22,17 @@ test("an address that is both an interface's and seen by others is told once, as
   ]);
 });
 
+test("what a router maps comes behind the interfaces, and before what others have seen", () => {
+  const mapped = address("203.0.113.5:4000");
+  const other = address("203.0.113.5:51234");
+  const own = address("192.168.1.10:4000");
+  assert.deepEqual(gatherCandidates([own], [mapped, other], [mapped]), [
+    { type: "host", address: own },
+    { type: "port-mapped", address: mapped },
+    { type: "server-reflexive", address: other },
+  ]);
+});
+
 test("nobody can aim us at what no peer can be reached at", () => {
   const bad = [
     "0.0.0.0:1",

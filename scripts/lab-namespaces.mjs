@@ -9,6 +9,7 @@ const PROGRAMS = {
   conntrack: "conntrack",
   curl: "curl",
   ip: "iproute2",
+  miniupnpd: "miniupnpd-nftables",
   nc: "netcat-openbsd",
   nft: "nftables",
   nsenter: "util-linux",

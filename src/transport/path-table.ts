@@ -121,16 +121,6 @@ export class PathTable {
     this.select();
   }
 
-  private delete(path: Path): void {
-    this.paths.splice(this.paths.indexOf(path), 1);
-    this.abandonedUntold.add(path.id);
-    this.onAbandoned(path.id);
-    if (path === this.current) {
-      path.active = false;
-      this.current = undefined;
-    }
-  }
-
   /** The peer knows that this path is used no more. */
   onAbandonedTold(pathId: number): void {
     this.abandonedUntold.delete(pathId);
@@ -140,7 +130,14 @@ export class PathTable {
   drop(nowMs: number, path: Path): void {
     path.abandonInFlight(nowMs);
     path.state = "failed";
-    this.delete(path);
+    path.active = false;
+    if (path === this.current) this.current = undefined;
+    // Once all ids are used up, an id is kept for the next route.
+    if (this.nextId <= PATH_ID_MAX) {
+      this.paths.splice(this.paths.indexOf(path), 1);
+      this.abandonedUntold.add(path.id);
+      this.onAbandoned(path.id);
+    }
     this.select();
   }
 

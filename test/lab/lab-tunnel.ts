@@ -9,7 +9,7 @@ import { Lab } from "./lab.ts";
 import type { LabEvent, LabProcess } from "./lab-process.ts";
 import { assertNats } from "./nat-observation.ts";
 import type { NatKind } from "./router-rules.ts";
-import type { LabNode } from "./topology.ts";
+import { type LabNode, rendezvousAddresses } from "./topology.ts";
 
 const program = fileURLToPath(new URL("../../cmd/tunnel.js", import.meta.url));
 const fileServer = fileURLToPath(new URL("./file-server.js", import.meta.url));
@@ -22,6 +22,7 @@ export interface StartOptions {
   /** Programs with equal words share a state directory, and so an identity; the host's name where absent. */
   readonly identity?: string;
   readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Exposed {
@@ -57,7 +58,7 @@ export class LabTunnel {
   }
 
   /** Starts the program with `--json`. */
-  start(node: LabNode, args: readonly string[], identity = node.name): LabProcess {
+  start(node: LabNode, args: readonly string[], { identity = node.name, env = {} }: StartOptions = {}): LabProcess {
     if (!existsSync(program)) throw new Error(`${program} is not built`);
     const process_ = this.lab.spawn(node, [process.execPath, program, ...args, "--json"], {
       title: `tunnel ${args[0]} in ${node.name}`,
@@ -65,23 +66,31 @@ export class LabTunnel {
         HOME: this.lab.scratch,
         TUNNEL_STATE_DIR: join(this.lab.scratch, `state-${identity}`),
         TUNNEL_RENDEZVOUS: this.rendezvousAddress,
+        ...env,
       },
     });
     this.started.push(process_);
     return process_;
   }
 
-  /** Starts the rendezvous, again under the same identity and address where it ran before. */
-  async startRendezvous(): Promise<LabProcess> {
+  /**
+   * Starts the rendezvous, again under the same identity and address where it ran before.
+   * @param alternate whether it has another port and address, by which agents find out what their NATs do
+   */
+  async startRendezvous({ alternate = false } = {}): Promise<LabProcess> {
     const { rendezvous } = this.lab;
-    const process = this.start(rendezvous, ["rendezvous", "--listen", `0.0.0.0:${RENDEZVOUS_PORT}`]);
+    const [first, second] = rendezvousAddresses;
+    const places = alternate
+      ? ["--listen", `${first}:${RENDEZVOUS_PORT}`, "--alternate", `${second}:${RENDEZVOUS_PORT + 1}`]
+      : ["--listen", `0.0.0.0:${RENDEZVOUS_PORT}`];
+    const process = this.start(rendezvous, ["rendezvous", ...places]);
     const id = text(await process.waitForJson("ready", START_TIMEOUT_MS), "id");
     this.rendezvousAddress = `${id}@${rendezvous.address}:${RENDEZVOUS_PORT}`;
     return process;
   }
 
   async expose(port: number, options: StartOptions = {}): Promise<Exposed> {
-    const process = this.start(this.serviceHost, ["expose", String(port), ...(options.args ?? [])], options.identity);
+    const process = this.start(this.serviceHost, ["expose", String(port), ...(options.args ?? [])], options);
     const ready = await process.waitForJson("ready", START_TIMEOUT_MS);
     return { process, peerId: text(ready, "peerId"), ticket: text(ready, "ticket") };
   }
@@ -89,7 +98,7 @@ export class LabTunnel {
   /** @param goal a ticket or a peer id */
   async connect(goal: string, port: number, options: StartOptions = {}): Promise<Connected> {
     const args = ["connect", goal, "--listen", `127.0.0.1:${port}`, ...(options.args ?? [])];
-    const process = this.start(this.clientHost, args, options.identity);
+    const process = this.start(this.clientHost, args, options);
     return { process, local: text(await process.waitForJson("listening", START_TIMEOUT_MS), "local") };
   }
 

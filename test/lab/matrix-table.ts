@@ -1,0 +1,68 @@
+// The matrix as a table: a line a pair, what was measured and what is wrong with it.
+
+import type { FlowPeaks } from "./matrix-flows.ts";
+import type { MatrixRow } from "./matrix-run.ts";
+import { delaysOf, faultsOf, quantile } from "./matrix-verdict.ts";
+import type { Dependence, NatObservation } from "./nat-observation.ts";
+
+const SHORT: Readonly<Record<Dependence, string>> = { endpoint: "EI", address: "AD", "address-and-port": "APD" };
+
+const COLUMNS = [
+  ["service", 24],
+  ["client", 24],
+  ["service's NAT", 18],
+  ["client's NAT", 18],
+  ["path", 7],
+  ["first byte", 11],
+  ["direct p50/p95", 15],
+  ["flows", 10],
+  ["new/s", 10],
+  ["whole", 6],
+] as const;
+
+const LEGEND = [
+  "NAT: mapping/filtering, each endpoint-independent (EI), address-dependent (AD) or address-and-port-dependent (APD); = keeps",
+  "ports, ! is spoilt by a packet that comes too early. Times in ms. Flows: the most alive in a router of each side, and new in a second.",
+];
+
+function nat(observation: NatObservation): string {
+  if (!observation.udp) return "no UDP";
+  const { mapping, filtering, portsPreserved, survivesEarlyProbe } = observation;
+  return `${SHORT[mapping]}/${SHORT[filtering]}${portsPreserved ? " =" : ""}${survivesEarlyProbe ? "" : " !"}`;
+}
+
+const pad = (cells: readonly string[]): string =>
+  cells
+    .map((cell, i) => cell.padEnd(COLUMNS[i]?.[1] ?? 0))
+    .join(" ")
+    .trimEnd();
+
+const rounded = (ms: number | undefined): string => (ms === undefined ? "–" : String(Math.round(ms)));
+
+/** The most that any of the runs cost each of the two sides. */
+function most(row: MatrixRow, of: (peaks: FlowPeaks) => number): string {
+  return [0, 1].map((side) => Math.max(...row.runs.map((run) => of(run.flows[side as 0 | 1])))).join("/");
+}
+
+export const tableHead = (): string => [...LEGEND, "", pad(COLUMNS.map(([name]) => name))].join("\n");
+
+export function tableLine(row: MatrixRow): string {
+  const directMs = row.runs.map((run) => run.directMs).filter((ms) => ms !== undefined);
+  const ways = [...new Set(row.runs.map((run) => run.via ?? "none"))].join(",");
+  const firstByteMs = row.runs.map((run) => run.firstByteMs).filter((ms) => ms !== undefined);
+  const cells = pad([
+    ...row.pair,
+    ...row.observed.map(nat),
+    ways,
+    rounded(quantile(firstByteMs, 1)),
+    `${rounded(quantile(directMs, 0.5))}/${rounded(quantile(directMs, 0.95))}`,
+    most(row, ({ alive }) => alive),
+    most(row, ({ newPerSecond }) => newPerSecond),
+    row.runs.every((run) => run.isWhole) ? "yes" : "NO",
+  ]);
+  const remarks = [
+    ...faultsOf(row).map((fault) => `FAULT ${fault}`),
+    ...delaysOf(row).map((delay) => `late: ${delay}`),
+  ];
+  return remarks.length === 0 ? cells : `${cells.padEnd(152)} ${remarks.join("; ")}`;
+}

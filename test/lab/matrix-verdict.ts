@@ -1,0 +1,88 @@
+// What is expected of each pair of NATs, and what a measured row has to say against it. Two kinds of faults: a wrong way, a broken
+// transfer or a flooded router is one on any machine; a time is one only where the machine had nothing else to do.
+
+import type { MatrixRow, MatrixRun, NatPair } from "./matrix-run.ts";
+import { expectedBehaviour } from "./nat-observation.ts";
+import type { NatKind } from "./router-rules.ts";
+
+/** Every kind of NAT, from the easiest on. */
+export const matrixKinds = Object.keys(expectedBehaviour) as NatKind[];
+
+/** Every pair once, the easier side as the service's. */
+export const matrixPairs: readonly NatPair[] = matrixKinds.flatMap((a, index) =>
+  matrixKinds.slice(index).map((b): NatPair => [a, b]),
+);
+
+/** How a pair comes together, as far as it does. */
+export type Meeting = "dialled-or-punched" | "birthday" | "relay";
+
+/** Most flows in a router at once, and new within a second: home routers have tables of one or two thousand. */
+export const FLOWS_MAX = 1_000;
+export const FLOWS_PER_SECOND_MAX = 300;
+export const FIRST_BYTE_MAX_MS = 300;
+
+/** Time to direct, half of the time and nearly always. */
+export const directLimits: Readonly<Record<Meeting, { readonly p50Ms: number; readonly p95Ms: number }>> = {
+  "dialled-or-punched": { p50Ms: 60, p95Ms: 500 },
+  birthday: { p50Ms: 3_000, p95Ms: 12_000 },
+  relay: { p50Ms: Number.POSITIVE_INFINITY, p95Ms: Number.POSITIVE_INFINITY },
+};
+
+const blocksUdp = (kind: NatKind): boolean => expectedBehaviour[kind] === undefined;
+const isHard = (kind: NatKind): boolean => expectedBehaviour[kind]?.mapping !== "endpoint";
+const filtersPorts = (kind: NatKind): boolean => expectedBehaviour[kind]?.filtering === "address-and-port";
+
+/** @returns how the two are expected to meet. */
+export function meetingOf([a, b]: NatPair): Meeting {
+  if (blocksUdp(a) || blocksUdp(b) || (isHard(a) && isHard(b))) return "relay";
+  const easy = isHard(a) ? b : a;
+  return (isHard(a) || isHard(b)) && filtersPorts(easy) ? "birthday" : "dialled-or-punched";
+}
+
+/** @returns the smallest value that this share of all does not exceed. */
+export function quantile(values: readonly number[], share: number): number | undefined {
+  const sorted = [...values].sort((x, y) => x - y);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+}
+
+function faultsOfRun(run: MatrixRun, meeting: Meeting): string[] {
+  const faults: string[] = [];
+  const wanted = meeting === "relay" ? "relay" : "direct";
+  if (run.trouble !== "") faults.push(run.trouble);
+  else if (run.via !== wanted) faults.push(`${run.via} instead of ${wanted}`);
+  else if (!run.isWhole) faults.push("the transfer was not whole");
+  for (const { alive, newPerSecond } of run.flows) {
+    if (alive > FLOWS_MAX) faults.push(`${alive} flows in a router`);
+    if (newPerSecond > FLOWS_PER_SECOND_MAX) faults.push(`${newPerSecond} new flows a second`);
+  }
+  return faults;
+}
+
+/** @returns what is wrong on any machine, each fault once. */
+export function faultsOf(row: MatrixRow): string[] {
+  const meeting = meetingOf(row.pair);
+  return [...new Set(row.runs.flatMap((run) => faultsOfRun(run, meeting)))];
+}
+
+/** @returns which times are longer than they may be on a machine with nothing else to do. */
+export function delaysOf(row: MatrixRow): string[] {
+  const { p50Ms, p95Ms } = directLimits[meetingOf(row.pair)];
+  const delays: string[] = [];
+  const check = (what: string, values: readonly (number | undefined)[], share: number, limitMs: number): void => {
+    const value = quantile(
+      values.filter((ms) => ms !== undefined),
+      share,
+    );
+    if (value !== undefined && value > limitMs) delays.push(`${what} ${Math.round(value)} ms`);
+  };
+  const directMs = row.runs.map((run) => run.directMs);
+  check("direct p50", directMs, 0.5, p50Ms);
+  check("direct p95", directMs, 0.95, p95Ms);
+  check(
+    "first byte",
+    row.runs.map((run) => run.firstByteMs),
+    1,
+    FIRST_BYTE_MAX_MS,
+  );
+  return delays;
+}

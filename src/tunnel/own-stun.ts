@@ -2,14 +2,20 @@
 // measured when the rendezvous has taken us, and again whenever the network has changed: some twenty small packets each time.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { NAT_MEASURE_DELAY_MS, NAT_NETWORK_CHANGE_DELAY_MS } from "../base/limits.ts";
+import {
+  MAPPED_ADDRESS_QUERIES_MAX,
+  MAPPED_ADDRESS_RETRY_MS,
+  MAPPED_ADDRESS_TRIES,
+  NAT_MEASURE_DELAY_MS,
+  NAT_NETWORK_CHANGE_DELAY_MS,
+} from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Carrier, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
-import { type MappedAddress, MappedAddressQuery } from "../traversal/mapped-address-query.ts";
 import { NatDiscovery } from "../traversal/nat-discovery.ts";
 import { type NatReport, natBehaviourOf } from "../traversal/nat-report.ts";
+import { type StunTransaction, StunTransactions } from "../traversal/stun-transactions.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
 import { type OwnNetwork, UNKNOWN_NAT } from "./own-network.ts";
 import type { OwnSockets } from "./own-sockets.ts";
@@ -25,11 +31,19 @@ export interface OwnStunConfig {
   onMeasured(nat: NatBehaviour): void;
 }
 
+/** Where the socket of a carrier is seen. */
+export interface MappedAddress {
+  readonly carrier: Carrier;
+  readonly address: SocketAddress;
+}
+
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class OwnStun {
   private readonly config: OwnStunConfig;
-  private readonly queries: MappedAddressQuery;
+  /** Questions for mapped addresses, without those of the discovery. */
+  private readonly transactions: StunTransactions;
+  private queries: readonly StunTransaction[] = [];
   private discovery: NatDiscovery | undefined;
   /** The filtering test has a socket of its own, from which nothing was ever sent to anybody. */
   private filteringSocket: Carrier[] = [];
@@ -39,13 +53,16 @@ export class OwnStun {
 
   constructor(config: OwnStunConfig) {
     this.config = config;
-    this.queries = new MappedAddressQuery(config.routes, config.random);
+    this.transactions = new StunTransactions(config.routes, config.random);
   }
 
   /** Asks the rendezvous where the socket of `carrier` is seen. */
   queryMappedAddress(nowMs: number, carrier: Carrier): void {
-    const [server] = this.config.servers();
-    if (server !== undefined) this.queries.ask(nowMs, server, carrier);
+    const [to] = this.config.servers();
+    this.queries = this.queries.filter(({ state }) => state === "waiting");
+    if (to === undefined || this.queries.length >= MAPPED_ADDRESS_QUERIES_MAX) return;
+    const schedule = { rtoMs: MAPPED_ADDRESS_RETRY_MS, requestsMax: MAPPED_ADDRESS_TRIES };
+    this.queries = [...this.queries, this.transactions.ask(nowMs, { to, carrier }, schedule)];
   }
 
   /** There is a rendezvous to ask. */
@@ -116,11 +133,15 @@ export class OwnStun {
       discovery.handleDatagram(nowMs, from, packet, carrier);
       this.collect(discovery);
     }
-    return this.queries.handleAnswer(from, carrier, packet);
+    this.transactions.handlePacket(nowMs, from, packet, carrier);
+    const answered = this.queries.find(({ state }) => state === "answered");
+    this.queries = this.queries.filter(({ state }) => state === "waiting");
+    return answered?.mapped && { carrier: answered.question.carrier, address: answered.mapped };
   }
 
   handleTimeout(nowMs: number): void {
     if (nowMs >= this.startAtMs) this.start(nowMs);
+    this.transactions.handleTimeout(nowMs);
     const { discovery } = this;
     if (discovery === undefined) return;
     discovery.handleTimeout(nowMs);
@@ -156,10 +177,10 @@ export class OwnStun {
   }
 
   pollTimeout(): number {
-    return Math.min(this.startAtMs, this.queries.pollTimeout(), this.discovery?.pollTimeout() ?? NEVER);
+    return Math.min(this.startAtMs, this.transactions.pollTimeout(), this.discovery?.pollTimeout() ?? NEVER);
   }
 
   pollTransmit(nowMs: number, out: Transmit): boolean {
-    return this.queries.pollTransmit(nowMs, out) || (this.discovery?.pollTransmit(nowMs, out) ?? false);
+    return this.transactions.pollTransmit(nowMs, out) || (this.discovery?.pollTransmit(nowMs, out) ?? false);
   }
 }

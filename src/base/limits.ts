@@ -95,6 +95,8 @@ export const ACK_RANGES_MAX = 64;
 
 /** A receive buffer grows by blocks of this size: large enough for few writes, small enough for thousands of streams. */
 export const RECEIVE_BLOCK_BYTES = 16 * 1024;
+/** A stream's first block; the next ones double. A short answer takes this much, and a thousand of them no more than they need. */
+export const RECEIVE_BLOCK_BYTES_FIRST = 1024;
 /** Blocks that streams of one connection keep though they hold nothing unread: thousands of idle streams must not hold 16 KiB each. */
 export const SPARE_BLOCKS_MAX = 64;
 /** Gaps in what a stream received that are always taken: more than a few hundred lost frames are never under way at once … */

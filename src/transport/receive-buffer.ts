@@ -2,9 +2,26 @@
 // offset: a stream never holds more memory than its window, rounded up to a block, however small or scattered the
 // frames are, and a reader gets long runs instead of packets.
 
-import { RECEIVE_BLOCK_BYTES, RECEIVE_RANGE_BYTES, RECEIVE_RANGES_MIN, SPARE_BLOCKS_MAX } from "../base/limits.ts";
+import {
+  RECEIVE_BLOCK_BYTES,
+  RECEIVE_BLOCK_BYTES_FIRST,
+  RECEIVE_RANGE_BYTES,
+  RECEIVE_RANGES_MIN,
+  SPARE_BLOCKS_MAX,
+} from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { RangeSet } from "../base/range-set.ts";
+
+/** @returns where the block begins that holds a stream's byte at `offset`. Blocks double up to their full size: most streams are short. */
+function blockStartOf(offset: number): number {
+  if (offset >= RECEIVE_BLOCK_BYTES) return offset - (offset % RECEIVE_BLOCK_BYTES);
+  return offset < RECEIVE_BLOCK_BYTES_FIRST ? 0 : 1 << (31 - Math.clz32(offset));
+}
+
+/** @param start of a block. */
+function blockBytesAt(start: number): number {
+  return Math.min(Math.max(start, RECEIVE_BLOCK_BYTES_FIRST), RECEIVE_BLOCK_BYTES);
+}
 
 /** Buffers that were read to the end and keep the block they stopped in for what comes next; those idle for longest give theirs up. */
 export class SpareBlocks {
@@ -26,6 +43,7 @@ export class SpareBlocks {
 
 export class ReceiveBuffer {
   private readonly spare: SpareBlocks | undefined;
+  /** By the offset at which each begins. */
   private readonly blocks = new Map<number, Uint8Array>();
   private readonly received = new RangeSet();
   private readEnd = 0;
@@ -35,9 +53,11 @@ export class ReceiveBuffer {
     this.spare = spare;
   }
 
-  /** Blocks of memory that are held. */
-  get blockCount(): number {
-    return this.blocks.size;
+  /** Memory that is held, in bytes. */
+  get memoryBytes(): number {
+    let bytes = 0;
+    for (const block of this.blocks.values()) bytes += block.length;
+    return bytes;
   }
 
   /** Everything below was read. */
@@ -64,14 +84,13 @@ export class ReceiveBuffer {
     let at = Math.max(offset, this.readEnd);
     if (at < last && this.received.isEmpty) this.spare?.release(this);
     while (at < last) {
-      const blockNumber = Math.floor(at / RECEIVE_BLOCK_BYTES);
-      const blockStart = blockNumber * RECEIVE_BLOCK_BYTES;
-      const stop = Math.min(blockStart + RECEIVE_BLOCK_BYTES, last);
-      let block = this.blocks.get(blockNumber);
+      const blockStart = blockStartOf(at);
+      let block = this.blocks.get(blockStart);
       if (block === undefined) {
-        block = new Uint8Array(RECEIVE_BLOCK_BYTES);
-        this.blocks.set(blockNumber, block);
+        block = new Uint8Array(blockBytesAt(blockStart));
+        this.blocks.set(blockStart, block);
       }
+      const stop = Math.min(blockStart + block.length, last);
       const from = start + (at - offset);
       // A byte is written once: the reader may already hold a view of this block.
       if (this.isNew(at, stop)) block.set(bytes.subarray(from, from + stop - at), at - blockStart);
@@ -114,13 +133,14 @@ export class ReceiveBuffer {
   read(): Uint8Array | undefined {
     const end = this.received.firstMissing(this.readEnd);
     if (end === this.readEnd) return undefined;
-    const blockNumber = Math.floor(this.readEnd / RECEIVE_BLOCK_BYTES);
-    const blockStart = blockNumber * RECEIVE_BLOCK_BYTES;
-    const stop = Math.min(end, blockStart + RECEIVE_BLOCK_BYTES);
-    const view = (this.blocks.get(blockNumber) as Uint8Array).subarray(this.readEnd - blockStart, stop - blockStart);
+    const blockStart = blockStartOf(this.readEnd);
+    const block = this.blocks.get(blockStart) as Uint8Array;
+    const blockEnd = blockStart + block.length;
+    const stop = Math.min(end, blockEnd);
+    const view = block.subarray(this.readEnd - blockStart, stop - blockStart);
     this.readEnd = stop;
     this.received.remove(0, stop);
-    if (stop === blockStart + RECEIVE_BLOCK_BYTES) this.blocks.delete(blockNumber);
+    if (stop === blockEnd) this.blocks.delete(blockStart);
     else if (this.received.isEmpty) this.spare?.keep(this);
     return view;
   }

@@ -43,9 +43,9 @@ export class ReceiveHalf {
     return this.finalSize !== undefined;
   }
 
-  /** Blocks of memory that unread bytes take up. */
-  get blockCount(): number {
-    return this.buffer.blockCount;
+  /** Memory that is held for what was received, in bytes. */
+  get memoryBytes(): number {
+    return this.buffer.memoryBytes;
   }
 
   get hasNews(): boolean {

@@ -163,7 +163,7 @@ test("streams that ended hold no memory for what they received", () => {
     records.push(record);
     tap.pass(10);
   }
-  for (const record of records) assert.equal(twinOf(tap, record).stream.receive.blockCount, 0);
+  for (const record of records) assert.equal(twinOf(tap, record).stream.receive.memoryBytes, 0);
 });
 
 // ---- writers

@@ -17,6 +17,5 @@ export interface PathSummary {
   readonly bytesInFlight: number;
   readonly datagramBytes: number;
   readonly lostPackets: number;
-  readonly sentPackets: number;
   readonly active: boolean;
 }

@@ -148,7 +148,10 @@ export class PathTable {
       path.demoted = path.quality.review(nowMs);
       const wasWorking = path.state === "working";
       path.state = path.isSuspect ? "suspect" : "working";
-      if (path.state === "working") continue;
+      if (path.state === "working") {
+        if (!wasWorking) path.outageEndedMs = nowMs;
+        continue;
+      }
       if (wasWorking) path.suspectSinceMs = nowMs;
       if (this.hasOther(path) && nowMs - path.suspectSinceMs > PATH_FAIL_MS) {
         path.abandonInFlight(nowMs);

@@ -42,6 +42,8 @@ export class Path implements PathSummary {
   quality: PathQuality;
   /** Data fare badly here: another path is preferred where there is one. */
   demoted = false;
+  /** When the path last worked again after it had been suspect. */
+  outageEndedMs = Number.NEGATIVE_INFINITY;
   /** UDP payload of a full packet on this path, the relay's header included. */
   datagramBytes: number;
   private readonly datagramBytesMax: number;
@@ -126,9 +128,6 @@ export class Path implements PathSummary {
   }
   get bytesInFlight(): number {
     return this.sent.bytesInFlight;
-  }
-  get sentPackets(): number {
-    return this.sent.nextPacketNumber;
   }
 
   /** Bytes of frames that a full packet on this path has room for. */
@@ -264,7 +263,8 @@ export class Path implements PathSummary {
       return;
     }
     if (this.mtuSearch.onPacketLost(packet.lostAtMs, packet.bytes)) this.onMtuChanged();
-    this.quality.onLost();
+    // What an outage swallowed says nothing of how data fare when there is none.
+    if (this.state === "working" && packet.sentAtMs > this.outageEndedMs) this.quality.onLost();
     this.lossCount++;
     this.lossBytes += packet.bytes;
     this.lossFirst ??= packet;

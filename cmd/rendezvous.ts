@@ -1,13 +1,13 @@
 // tunnel rendezvous
 
 import type { CommandModule, InferredOptionTypes } from "yargs";
-import { jsonOption, logLevelOption, singleWithDefault } from "./shared-option.ts";
+import { jsonOption, logLevelOption, single, singleWithDefault } from "./shared-option.ts";
 
 const options = {
   listen: {
     ...singleWithDefault,
     default: "0.0.0.0:4700",
-    describe: "[host:]port to listen on, over UDP; [::]:4700 takes IPv6 as well",
+    describe: "[host:]port to listen on, over UDP and TCP; [::]:4700 takes IPv6 as well",
   },
   alternate: {
     type: "string",
@@ -17,6 +17,12 @@ const options = {
     requiresArg: true,
     describe: "A further [host:]port to answer STUN on, by which agents learn what their NATs do; may be repeated",
   },
+  websocket: {
+    ...single,
+    describe: "[host:]port to take WebSockets on, 443 for instance, for networks that let nothing but HTTP through",
+  },
+  "tls-cert": { ...single, describe: "Certificate for the WebSockets, a PEM file; without one they are plain" },
+  "tls-key": { ...single, describe: "Its private key" },
   json: jsonOption,
   "log-level": logLevelOption,
 } as const;

@@ -199,6 +199,8 @@ export const SIMULTANEOUS_OPEN_TRY_MS = 1_800;
 export const SIMULTANEOUS_OPEN_PAUSE_MS = 150;
 /** A connection that is ended gets this long to send what is left, and to bring what the other side had under way. */
 export const STREAM_END_MS = 2_000;
+/** A renewed certificate is taken up within this time. */
+export const CERTIFICATE_REFRESH_MS = 15 * 60_000;
 /** An accepted connection that brings no agent within this time is closed; so is one that its agent has left for so long. */
 export const STREAM_IDLE_MS = 10_000;
 /** Accepted connections of one host: all the agents that it may have, and a new connection for some before the old one is gone. */
@@ -224,6 +226,8 @@ export const PEER_ADDRESSES_MAX = 8;
 export const NAME_BYTES_MAX = 255;
 /** Where a rendezvous listens when its address names no port. */
 export const RENDEZVOUS_PORT_DEFAULT = 4700;
+/** Where an agent looks for a rendezvous's WebSocket: the port of HTTPS, which hardly any network closes. */
+export const WEBSOCKET_PORT_DEFAULT = 443;
 /** X25519 forms of identities that are remembered: one takes 0.4 ms to compute, and a peer knocks more than once. */
 export const DH_KEY_CACHE_ENTRIES = 256;
 /** Places of the send buffer whose views are kept: a batch has some 50, and the packet size changes now and then. */

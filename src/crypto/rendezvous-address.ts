@@ -1,8 +1,9 @@
 // Where a rendezvous is and which key it has to show: `<rendezvous-id>@host:port`. Without the id the key is pinned on
-// first use; without the port the default one is meant. An IPv6 address stands in brackets.
+// first use; without the port the default one is meant; where it takes WebSockets at another port than 443, that stands behind a
+// slash: `host:4700/8443`. An IPv6 address stands in brackets.
 
 import { formatIp, parseIp } from "../base/address.ts";
-import { NAME_BYTES_MAX, RENDEZVOUS_PORT_DEFAULT } from "../base/limits.ts";
+import { NAME_BYTES_MAX, RENDEZVOUS_PORT_DEFAULT, WEBSOCKET_PORT_DEFAULT } from "../base/limits.ts";
 import { formatPeerId, parsePeerId } from "./peer-id.ts";
 
 export interface HostAndPort {
@@ -12,7 +13,13 @@ export interface HostAndPort {
   readonly port: number;
 }
 
-export interface RendezvousAddress extends HostAndPort {
+/** Where a rendezvous is. */
+export interface RendezvousPlace extends HostAndPort {
+  /** Where it takes WebSockets; absent where that is 443. */
+  readonly websocketPort?: number;
+}
+
+export interface RendezvousAddress extends RendezvousPlace {
   /** Ed25519; absent where only the address is known. */
   readonly publicKey?: Uint8Array;
 }
@@ -28,8 +35,8 @@ function parseHost(text: string, bracketed: boolean): string | undefined {
   const ip = parseIp(text);
   if (ip !== undefined && (bracketed ? text.includes(":") : true)) return formatIp(ip);
   const name = text.toLowerCase();
-  // Six bytes are left for the port in the length byte of a ticket.
-  if (bracketed || name.length > NAME_BYTES_MAX - 6) return undefined;
+  // Six bytes each are left for the two ports in the length byte of a ticket.
+  if (bracketed || name.length > NAME_BYTES_MAX - 12) return undefined;
   return HOST_NAME.test(name) && !ENDS_IN_NUMBER.test(name) ? name : undefined;
 }
 
@@ -53,10 +60,26 @@ export function formatHostAndPort(address: HostAndPort): string {
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
-/** @returns undefined where the text is not `host`, `host:port` or either behind `<rendezvous-id>@`. */
+/** @returns undefined where the text is not what parseHostAndPort takes, with or without `/websocket port` behind it. */
+export function parseRendezvousPlace(text: string): RendezvousPlace | undefined {
+  const match = /^([^/]*)(?:\/(\d{1,5}))?$/.exec(text);
+  const place = parseHostAndPort(match?.[1] ?? "");
+  if (place === undefined || match?.[2] === undefined) return place;
+  const websocketPort = Number(match[2]);
+  if (websocketPort < 1 || websocketPort > 65535) return undefined;
+  return websocketPort === WEBSOCKET_PORT_DEFAULT ? place : { ...place, websocketPort };
+}
+
+/** The inverse of parseRendezvousPlace. */
+export function formatRendezvousPlace(place: RendezvousPlace): string {
+  const address = formatHostAndPort(place);
+  return place.websocketPort === undefined ? address : `${address}/${place.websocketPort}`;
+}
+
+/** @returns undefined where the text is not a place, with or without `<rendezvous-id>@` before it. */
 export function parseRendezvousAddress(text: string): RendezvousAddress | undefined {
   const at = text.lastIndexOf("@");
-  const place = parseHostAndPort(text.slice(at + 1));
+  const place = parseRendezvousPlace(text.slice(at + 1));
   if (place === undefined) return undefined;
   if (at < 0) return place;
   const publicKey = parsePeerId(text.slice(0, at));
@@ -65,6 +88,6 @@ export function parseRendezvousAddress(text: string): RendezvousAddress | undefi
 
 /** The inverse of parseRendezvousAddress. */
 export function formatRendezvousAddress(address: RendezvousAddress): string {
-  const place = formatHostAndPort(address);
+  const place = formatRendezvousPlace(address);
   return address.publicKey === undefined ? place : `${formatPeerId(address.publicKey)}@${place}`;
 }

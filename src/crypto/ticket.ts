@@ -9,7 +9,14 @@ import { ByteWriter } from "../base/byte-writer.ts";
 import { KEY_BYTES, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, SECRET_BYTES, TICKET_CHARACTERS_MAX } from "../base/limits.ts";
 import { blake2s } from "./blake2s.ts";
 import { dhPublicKeyOf } from "./identity.ts";
-import { formatHostAndPort, type HostAndPort, parseHostAndPort, type RendezvousAddress } from "./rendezvous-address.ts";
+import {
+  formatHostAndPort,
+  formatRendezvousPlace,
+  type HostAndPort,
+  parseHostAndPort,
+  parseRendezvousPlace,
+  type RendezvousAddress,
+} from "./rendezvous-address.ts";
 import { equalBytes } from "./secret.ts";
 
 export interface Ticket {
@@ -81,7 +88,7 @@ export function formatTicket(ticket: Ticket): string {
   for (const address of ticket.rendezvous) {
     writer.uint8(address.publicKey === undefined ? 0 : HAS_KEY);
     if (address.publicKey !== undefined) writer.copy(address.publicKey);
-    writeText(writer, formatHostAndPort(address));
+    writeText(writer, formatRendezvousPlace(address));
   }
   writer.uint8(ticket.addresses.length);
   for (const address of ticket.addresses) writeText(writer, formatHostAndPort(address));
@@ -95,7 +102,7 @@ export function formatTicket(ticket: Ticket): string {
 function readRendezvous(reader: ByteReader): RendezvousAddress | undefined {
   const flags = reader.uint8();
   const publicKey = (flags & HAS_KEY) === 0 ? undefined : reader.copy(KEY_BYTES);
-  const place = parseHostAndPort(readText(reader));
+  const place = parseRendezvousPlace(readText(reader));
   if (place === undefined || (publicKey !== undefined && dhPublicKeyOf(publicKey) === undefined)) return undefined;
   return publicKey === undefined ? place : { publicKey, ...place };
 }

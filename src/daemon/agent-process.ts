@@ -10,6 +10,7 @@ import type { Identity } from "../crypto/identity.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
 import { formatHostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { CarrierDialler } from "../io/carrier-dialler.ts";
 import { ConnectionQuota } from "../io/connection-quota.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
 import { Driver } from "../io/driver.ts";
@@ -22,6 +23,7 @@ import { systemRandom } from "../io/system-random.ts";
 import { TcpForwarder } from "../io/tcp-forwarder.ts";
 import { Agent } from "../tunnel/agent.ts";
 import type { AgentEvent } from "../tunnel/agent-event.ts";
+import type { Over } from "../tunnel/own-streams.ts";
 import { type CommandContext, endByBug } from "./command.ts";
 import { loadIdentity } from "./identity-file.ts";
 import { openMainSocket } from "./main-socket.ts";
@@ -34,6 +36,8 @@ import { OperatingError } from "./usage-error.ts";
 
 type PathEvent = Extract<AgentEvent, { type: "path" }>;
 type RendezvousEvent = Extract<AgentEvent, { type: "rendezvous" }>;
+
+const overNames: Record<Over, string> = { udp: "UDP", tcp: "TCP", websocket: "WebSocket" };
 
 export interface AgentProcessOptions {
   readonly context: CommandContext;
@@ -63,6 +67,7 @@ export class AgentProcess {
   private readonly socket: DatagramSocket;
   private readonly driver: Driver<AgentEvent>;
   private readonly furtherSockets: FurtherSockets;
+  private readonly dialler: CarrierDialler;
   private readonly directory: RendezvousDirectory;
   private readonly network: NetworkWatch;
   private readonly portMapper: PortMapper | undefined;
@@ -70,6 +75,8 @@ export class AgentProcess {
   private ready = false;
   /** The rendezvous of which was told that they do not answer. */
   private readonly silent = new Set<string>();
+  /** What each rendezvous was last reached over. */
+  private readonly over = new Map<string, Over>();
   private end: (error?: OperatingError) => void = () => {};
   private readonly ended = new Promise<OperatingError | undefined>((resolve) => {
     this.end = resolve;
@@ -120,6 +127,7 @@ export class AgentProcess {
       add: (carrier, opened) => this.driver.addSocket(carrier, opened),
       remove: (carrier) => this.driver.closeSocket(carrier),
     });
+    this.dialler = this.makeDialler();
     const wake = (): void => this.driver.wake();
     this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, quota: this.quota });
     this.directory = this.makeDirectory(pins);
@@ -143,6 +151,24 @@ export class AgentProcess {
         this.driver.wake();
       },
       onFault: (error) => endByBug(error, context.output.json),
+    });
+  }
+
+  private makeDialler(): CarrierDialler {
+    const { log, env } = this.options.context;
+    return new CarrierDialler({
+      environment: env,
+      log,
+      onOpened: (goal, opened, socket) => {
+        this.driver.addSocket(opened.carrier, socket);
+        this.agent.onCarrierOpened(monotonicNowMs(), goal, opened);
+        this.driver.wake();
+      },
+      onClosed: (carrier) => {
+        this.driver.closeSocket(carrier);
+        this.agent.onCarrierClosed(monotonicNowMs(), carrier);
+        this.driver.wake();
+      },
     });
   }
 
@@ -203,6 +229,7 @@ export class AgentProcess {
   private async shutdown(): Promise<void> {
     this.network.stop();
     this.directory.stop();
+    this.dialler.stop();
     this.options.onShutdown?.();
     this.agent.shutdown(monotonicNowMs());
     this.forwarder.resetAll();
@@ -250,6 +277,12 @@ export class AgentProcess {
       case "close-udp-sockets":
         this.furtherSockets.close(event.carriers);
         break;
+      case "carrier-wanted":
+        this.dialler.open(event.goal);
+        break;
+      case "carrier-unwanted":
+        this.driver.closeSocket(event.carrier);
+        break;
       case "path":
         this.tellPath(event);
         break;
@@ -267,9 +300,10 @@ export class AgentProcess {
     const rttMs = Math.round(event.rttMs * 100) / 100;
     const where =
       event.via === "direct" ? `${output.green("direct")} to ${remote}` : `${output.yellow("relayed")} by ${remote}`;
+    const by = event.over === "udp" ? "" : ` over ${overNames[event.over]}`;
     output.event(
-      { event: "path", peerId, via: event.via, remote, rttMs },
-      `${peerId.slice(0, 8)}… ${where} (round trip ${rttMs} ms)`,
+      { event: "path", peerId, via: event.via, remote, rttMs, ...(event.over === "udp" ? {} : { over: event.over }) },
+      `${peerId.slice(0, 8)}… ${where}${by} (round trip ${rttMs} ms)`,
     );
   }
 
@@ -278,6 +312,7 @@ export class AgentProcess {
     const where = formatHostAndPort(event);
     if (event.state === "connected") {
       if (this.silent.delete(where)) output.note(`The rendezvous ${where} is there now.`);
+      this.tellOver(where, event.over ?? "udp");
       this.onRendezvousConnected(event);
       return;
     }
@@ -287,9 +322,20 @@ export class AgentProcess {
       lost ? "rendezvous-lost" : "rendezvous-unreachable",
       lost
         ? `the rendezvous ${where} does not answer any more (${event.message}); direct connections go on, and it is tried again until it is back`
-        : `cannot reach the rendezvous ${where} (${event.message}); trying again until it answers. Check the address, and that UDP gets there.`,
+        : `cannot reach the rendezvous ${where} (${event.message}); trying again until it answers. Check the address, and that UDP or TCP gets there.`,
     );
     void this.directory.onSilent(event);
+  }
+
+  /** Says that UDP does not get through, and when it does again. */
+  private tellOver(where: string, over: Over): void {
+    const { log, output } = this.options.context;
+    const before = this.over.get(where) ?? "udp";
+    this.over.set(where, over);
+    if (over === before) return;
+    log.info("the way to the rendezvous has changed", { rendezvous: where, over });
+    if (over === "udp") output.note(`The rendezvous ${where} is reached over UDP again.`);
+    else output.note(`UDP does not get through to the rendezvous ${where}; going on over ${overNames[over]}.`);
   }
 
   private onRendezvousConnected({ publicKey, ...place }: RendezvousEvent): void {

@@ -30,7 +30,7 @@ export function listenError(
   error: unknown,
   place: ListenPlace,
   protocol: "TCP" | "UDP",
-  option: "--listen" | "--alternate" = "--listen",
+  option: "--listen" | "--alternate" | "--websocket" = "--listen",
 ): unknown {
   const where = formatHostPort(place.host, place.port);
   switch (systemCode(error)) {

@@ -7,7 +7,7 @@ import type { NetcheckReport } from "./netcheck-report.ts";
 
 /** The events that scripts may rely on. */
 export type OutputEvent =
-  | { readonly event: "ready"; readonly listen: string; readonly id: string }
+  | { readonly event: "ready"; readonly listen: string; readonly id: string; readonly websocketPort?: number }
   | { readonly event: "ready"; readonly peerId: string; readonly ticket: string; readonly target: string }
   | { readonly event: "listening"; readonly service: string; readonly local: string; readonly peerId: string }
   | {
@@ -16,6 +16,8 @@ export type OutputEvent =
       readonly via: "relay" | "direct";
       readonly remote: string;
       readonly rttMs: number;
+      /** Where it is not UDP. */
+      readonly over?: "tcp" | "websocket";
     }
   | { readonly event: "id"; readonly peerId: string }
   | NetcheckReport

@@ -2,19 +2,16 @@
 // and finds out why one does not answer.
 
 import type { SocketAddress } from "../base/address.ts";
-import { formatHostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { formatHostAndPort, type RendezvousAddress, type RendezvousPlace } from "../crypto/rendezvous-address.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import { probeIdentity } from "../io/identity-probe.ts";
 import { NameResolution } from "./name-resolution.ts";
-import type { RendezvousPins, RendezvousPlace } from "./rendezvous-pins.ts";
+import type { RendezvousPins } from "./rendezvous-pins.ts";
 import type { OperatingError } from "./usage-error.ts";
 
 /** One rendezvous as the agent takes it. */
-export interface ResolvedRendezvous {
+export interface ResolvedRendezvous extends RendezvousAddress {
   readonly addresses: SocketAddress[];
-  readonly publicKey?: Uint8Array;
-  readonly host: string;
-  readonly port: number;
 }
 
 export interface RendezvousDirectoryOptions {
@@ -47,7 +44,7 @@ export class RendezvousDirectory {
   /** @throws OperatingError where a pin cannot be read. */
   constructor(options: RendezvousDirectoryOptions) {
     this.options = options;
-    for (const { host, port, publicKey } of options.rendezvous) this.add({ host, port }, publicKey);
+    for (const { publicKey, ...place } of options.rendezvous) this.add(place, publicKey);
   }
 
   private add(place: RendezvousPlace, publicKey: Uint8Array | undefined): void {

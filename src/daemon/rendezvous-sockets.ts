@@ -1,8 +1,9 @@
 // The sockets of a rendezvous: the main one, over which everything goes, and those at other ports and addresses that help agents find
-// out what their NATs do (RFC 5780). Each has a TCP listener for STUN beside it.
+// out what their NATs do (RFC 5780). Each of these has a TCP listener for STUN beside it; what TCP brings to the main one's port is more
+// than that (rendezvous-streams.ts).
 
 import { type SocketAddress, socketAddress } from "../base/address.ts";
-import type { Carrier } from "../base/route.ts";
+import { type Carrier, MAIN_CARRIER } from "../base/route.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
 import { formatHostPort } from "../io/forward-target.ts";
 import { interfaceAddresses } from "../io/interface-addresses.ts";
@@ -21,6 +22,8 @@ export interface RendezvousSockets {
   readonly sockets: readonly [DatagramSocket, ...DatagramSocket[]];
   /** Their addresses as the Internet sees them, as far as this machine can know. */
   readonly stunSockets: readonly StunSocket[];
+  /** Takes TCP connections that ask by STUN. */
+  readonly stunListener: StunListener;
   close(): void;
 }
 
@@ -39,13 +42,16 @@ export async function openRendezvousSockets(
     sockets.push(socket);
     for (const address of await addressesOf(socket)) stunSockets.push({ carrier, address });
   }
-  const listener = new StunListener({ responder: new StunResponder(stunSockets), log });
-  for (const [carrier, socket] of sockets.entries()) await listenForStun(listener, carrier, socket, log);
+  const stunListener = new StunListener({ responder: new StunResponder(stunSockets), log });
+  for (const [carrier, socket] of sockets.entries()) {
+    if (carrier !== MAIN_CARRIER) await listenForStun(stunListener, carrier, socket, log);
+  }
   return {
     sockets: sockets as [DatagramSocket, ...DatagramSocket[]],
     stunSockets,
+    stunListener,
     close() {
-      listener.close();
+      stunListener.close();
       for (const socket of sockets) socket.close();
     },
   };

@@ -36,7 +36,7 @@ export class StunListener {
    * @throws the error of the system, with its `code`.
    */
   listen(carrier: Carrier, host: string, port: number): Promise<void> {
-    const server = createServer({ noDelay: true }, (socket) => this.onConnection(carrier, socket));
+    const server = createServer({ noDelay: true }, (socket) => this.accept(carrier, socket));
     server.maxConnections = STUN_CONNECTIONS_MAX;
     return new Promise((resolve, reject) => {
       server.once("error", reject);
@@ -57,7 +57,8 @@ export class StunListener {
     for (const socket of this.connections.keys()) socket.destroy();
   }
 
-  private onConnection(carrier: Carrier, socket: Socket): void {
+  /** Takes a connection. @param first what has been read of it already. */
+  accept(carrier: Carrier, socket: Socket, first?: Buffer): void {
     const from = socketAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     if (from === undefined || !this.hasRoom(from.host)) {
       socket.destroy();
@@ -73,7 +74,7 @@ export class StunListener {
     socket.on("error", () => socket.destroy());
     let waiting: Buffer = Buffer.alloc(0);
     let requests = 0;
-    socket.on("data", (chunk) => {
+    const onData = (chunk: Buffer): void => {
       waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
       for (let length = firstLength(waiting); length > 0; length = firstLength(waiting)) {
         const answer = this.options.responder.respond(from, waiting.subarray(0, length), carrier, "tcp");
@@ -87,7 +88,9 @@ export class StunListener {
         idle.refresh();
       }
       if (waiting.length > STUN_MESSAGE_BYTES_MAX) socket.destroy();
-    });
+    };
+    socket.on("data", onData);
+    if (first !== undefined) onData(first);
   }
 
   private hasRoom(host: string): boolean {

@@ -312,8 +312,9 @@ export class RendezvousClient {
   }
 
   private handleMoved(nowMs: number, route: Route): void {
-    this.conversation.moveTo(route);
+    const isNews = this.conversation.moveTo(route);
     this.streams.onMoved(nowMs, isStreamCarrier(route.carrier));
+    if (isNews && this.isConnected) this.events.push({ type: "moved", address: route.remote });
   }
 
   /** UDP has carried the session for a while. */

@@ -70,8 +70,9 @@ export class RendezvousConversation {
     this.sendRegister(nowMs);
   }
 
-  /** The session goes by another route now, and all channels with it. */
-  moveTo(relay: Route): void {
+  /** The session goes by this route now, and all channels with it. @returns whether it is another one than before. */
+  moveTo(relay: Route): boolean {
+    if (relay === this.relay) return false;
     this.relay = relay;
     for (const [key, from] of this.channels) {
       const to = this.routes.relay(relay.remote, from.prefix, relay.carrier);
@@ -79,6 +80,7 @@ export class RendezvousConversation {
       this.channels.set(key, to);
       this.emit({ type: "channel-moved", from, to });
     }
+    return true;
   }
 
   /** The session is over: what was asked over it has failed. */

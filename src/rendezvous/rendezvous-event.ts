@@ -20,6 +20,8 @@ export type ChannelEnd = "closed-by-peer" | "peer-gone" | "idle" | "rendezvous-l
 export type RendezvousEvent =
   /** There is a session; all that was asked for is in force. */
   | { readonly type: "connected"; readonly address: SocketAddress; readonly publicKey: Uint8Array }
+  /** The session goes another way, over a stream or over UDP again. */
+  | { readonly type: "moved"; readonly address: SocketAddress }
   /** There is none any more; a new one is being tried for. `message` is a sentence for people. */
   | { readonly type: "lost"; readonly message: string }
   /** An attempt has failed; the next follows by itself. */

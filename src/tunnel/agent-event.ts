@@ -3,7 +3,9 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { Carrier, Via } from "../base/route.ts";
 import type { Stream } from "../transport/stream.ts";
+import type { CarrierGoal } from "./carrier-goal.ts";
 import type { Dial } from "./dial.ts";
+import type { Over } from "./own-streams.ts";
 import type { Service } from "./service.ts";
 
 /** Why a dial waits. */
@@ -25,9 +27,15 @@ export type AgentEvent =
       readonly via: Via;
       readonly remote: SocketAddress;
       readonly rttMs: number;
+      /** What our packets go over: to the peer, or to the relay. */
+      readonly over: Over;
     }
   /** Further UDP sockets are wanted, on ports of the driver's choice, under these numbers; or not any more. */
   | { readonly type: "open-udp-sockets" | "close-udp-sockets"; readonly carriers: readonly Carrier[] }
+  /** UDP does not get there: streams are wanted. `Agent.onCarrierOpened` takes each that was opened; none may come of it. */
+  | { readonly type: "carrier-wanted"; readonly goal: CarrierGoal }
+  /** A stream is not needed, or not any more: it is to be closed. */
+  | { readonly type: "carrier-unwanted"; readonly carrier: Carrier }
   | { readonly type: "peer-connected" | "peer-gone"; readonly peer: Uint8Array }
   /** unreachable: it has not answered yet; lost: it did, and does not any more. Said once a change. */
   | {
@@ -37,6 +45,8 @@ export type AgentEvent =
       readonly port: number;
       readonly publicKey?: Uint8Array;
       readonly message: string;
+      /** What the session goes over, where there is one; a change of it is said, too. */
+      readonly over?: Over;
     }
   /** The rendezvous at this place told its key, which was not known: to be pinned. */
   | {

@@ -10,7 +10,7 @@ import { RELAY_HEADER_BYTES } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
-import { type Carrier, MAIN_CARRIER, type Route, RouteTable } from "../base/route.ts";
+import { type Carrier, MAIN_CARRIER, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { equalBytes } from "../crypto/secret.ts";
@@ -21,17 +21,19 @@ import { type ConnectOptions, Endpoint } from "../transport/endpoint.ts";
 import type { Stream } from "../transport/stream.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
 import { isStun, packetKind, packetLength } from "../wire/datagram.ts";
-import { streamCode } from "../wire/stream-code.ts";
 import type { AgentConfig } from "./agent-config.ts";
 import type { AgentEvent } from "./agent-event.ts";
+import type { CarrierGoal, OpenedCarrier } from "./carrier-goal.ts";
 import { ChannelRequests } from "./channel-requests.ts";
 import { Dial, type DialOptions } from "./dial.ts";
 import { Dials } from "./dials.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
 import { OwnNetwork } from "./own-network.ts";
 import { OwnSockets } from "./own-sockets.ts";
+import { OwnStreams } from "./own-streams.ts";
 import { OwnStun } from "./own-stun.ts";
 import { Peer } from "./peer.ts";
+import { ReceivedRoute } from "./received-route.ts";
 import { RelayRoutes } from "./relay-routes.ts";
 import { RendezvousLink, type RendezvousPlace } from "./rendezvous-link.ts";
 import { Service, type ServiceOptions } from "./service.ts";
@@ -45,6 +47,7 @@ export class Agent implements Machine {
   private readonly events: AgentEvent[] = [];
   private readonly endpoint: Endpoint;
   private readonly routes = new RouteTable();
+  private readonly received = new ReceivedRoute(this.routes);
   private readonly relayRoutes = new RelayRoutes(this.routes);
   private readonly random: Random;
   private readonly directAfterMs: number;
@@ -55,11 +58,10 @@ export class Agent implements Machine {
   private readonly rendezvous: RendezvousLink;
   private readonly network: OwnNetwork;
   private readonly sockets = new OwnSockets((event) => this.events.push(event));
+  private readonly streams = new OwnStreams((event) => this.events.push(event));
   private readonly stun: OwnStun;
   private readonly channels: ChannelRequests;
   private isShutDown = false;
-  private lastFrom: SocketAddress | undefined;
-  private lastRoute: Route | undefined;
 
   constructor(config: AgentConfig) {
     this.identity = config.identity;
@@ -80,6 +82,7 @@ export class Agent implements Machine {
       routes: this.routes,
       random: config.random,
       log: config.log,
+      streams: this.streams,
       emit: (event) => this.events.push(event),
     });
     this.channels = new ChannelRequests(this.rendezvous);
@@ -118,6 +121,18 @@ export class Agent implements Machine {
     for (const peer of this.peers.values()) peer.sendCandidates();
   }
 
+  /** A stream is open that was wanted. @param goal of the event that asked for it. */
+  onCarrierOpened(nowMs: number, goal: CarrierGoal, opened: OpenedCarrier): void {
+    this.streams.onOpened(nowMs, goal, opened);
+    this.handleEndpointEvents(nowMs);
+  }
+
+  /** A stream is gone, whoever ended it. */
+  onCarrierClosed(nowMs: number, carrier: Carrier): void {
+    this.streams.onClosed(nowMs, carrier);
+    this.handleEndpointEvents(nowMs);
+  }
+
   /** How our NAT behaves, as far as it is known. */
   get natBehaviour(): NatBehaviour {
     return this.network.nat;
@@ -153,11 +168,7 @@ export class Agent implements Machine {
 
   /** @returns undefined while the dial is not connected, or the peer allows no more streams: "dial-ready" follows. */
   openStream(nowMs: number, dial: Dial): Stream | undefined {
-    const connection = dial.connected?.connection;
-    const stream = connection?.openStream(nowMs);
-    if (connection === undefined || stream === undefined) return undefined;
-    stream.write(nowMs, dial.preamble(connection.handshakeHash));
-    return stream;
+    return dial.openStream(nowMs);
   }
 
   /** Ends every connection politely; drain what is to be sent afterwards. */
@@ -173,7 +184,7 @@ export class Agent implements Machine {
   // ---- Machine
 
   handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
-    const direct = this.routeFrom(from, carrier);
+    const direct = this.received.of(from, carrier);
     const end = bytes.length;
     for (let at = 0; at < end; ) {
       const length = packetLength(bytes, at, end);
@@ -194,15 +205,6 @@ export class Agent implements Machine {
       at += length;
     }
     this.handleEndpointEvents(nowMs);
-  }
-
-  /** Sockets hand out one object for one sender, so most datagrams find their route by a comparison. */
-  private routeFrom(from: SocketAddress, carrier: Carrier): Route {
-    if (from !== this.lastFrom || carrier !== this.lastRoute?.carrier) {
-      this.lastFrom = from;
-      this.lastRoute = this.routes.direct(from, carrier);
-    }
-    return this.lastRoute;
   }
 
   private onStun(nowMs: number, from: SocketAddress, carrier: Carrier, packet: Uint8Array): void {
@@ -282,7 +284,7 @@ export class Agent implements Machine {
         return;
       case "stream-reset":
       case "stop-sending":
-        if (this.incoming.has(event.stream)) this.onUnwanted(nowMs, event.stream);
+        if (this.incoming.has(event.stream)) this.incoming.giveUp(nowMs, event.stream);
         else this.events.push({ type: event.type, stream: event.stream, code: event.code });
         return;
       case "streams-available":
@@ -305,13 +307,6 @@ export class Agent implements Machine {
     if (event.type === "recovered") this.dials.onRecovered(peer);
   }
 
-  /** The opener gave the stream up before it had said what it wants. */
-  private onUnwanted(nowMs: number, stream: Stream): void {
-    this.incoming.delete(stream);
-    stream.reset(nowMs, streamCode.noLongerWanted);
-    stream.stopSending(nowMs, streamCode.noLongerWanted);
-  }
-
   private readPreamble(nowMs: number, stream: Stream): void {
     const { remoteIdentity, handshakeHash } = stream.connection;
     const service = this.incoming.read(nowMs, stream, (preamble) =>
@@ -325,6 +320,7 @@ export class Agent implements Machine {
       routes: this.routes,
       random: this.random,
       sockets: this.sockets,
+      streams: this.streams,
       directAfterMs: this.directAfterMs,
       network: this.network,
       queryMappedAddress: (at, carrier) => this.stun.queryMappedAddress(at, carrier),
@@ -364,7 +360,8 @@ export class Agent implements Machine {
           break;
         case "registered":
         case "observed":
-          if (this.network.onObserved(event.address)) for (const peer of this.peers.values()) peer.sendCandidates();
+          if (this.streams.onSeen(event.address, this.rendezvous.carrier, this.network))
+            for (const peer of this.peers.values()) peer.sendCandidates();
           this.stun.onRendezvous(nowMs);
           break;
         case "opened":
@@ -378,6 +375,9 @@ export class Agent implements Machine {
         case "incoming":
           if (event.packet.length > 0)
             this.endpoint.handlePacket(nowMs, event.route, event.packet, 0, event.packet.length);
+          break;
+        case "channel-moved":
+          for (const peer of this.peers.values()) peer.onChannelMoved(nowMs, event.from, event.to);
           break;
         case "channel-closed":
           for (const peer of this.peers.values()) peer.onChannelClosed(nowMs, event.route);

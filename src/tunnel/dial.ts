@@ -9,6 +9,7 @@ import { pskOf, secretTagOf, selectorOf, selectorOfService, streamProofOf } from
 import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
 import { type ConnectOptions, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
+import type { Stream } from "../transport/stream.ts";
 import { encodePreamble } from "../wire/preamble.ts";
 import type { AgentEvent, WaitingReason } from "./agent-event.ts";
 import type { Peer } from "./peer.ts";
@@ -246,8 +247,16 @@ export class Dial {
     if (this.addresses.length === 0 || !connected.connection.isStalled) this.atMs = Number.POSITIVE_INFINITY;
   }
 
+  /** @returns undefined while it is not connected, or the peer allows no more streams. */
+  openStream(nowMs: number): Stream | undefined {
+    const connection = this.connected?.connection;
+    const stream = connection?.openStream(nowMs);
+    if (connection !== undefined) stream?.write(nowMs, this.preamble(connection.handshakeHash));
+    return stream;
+  }
+
   /** The first bytes of each stream of this dial. */
-  preamble(handshakeHash: Uint8Array): Uint8Array {
+  private preamble(handshakeHash: Uint8Array): Uint8Array {
     if (this.secret === undefined) return encodePreamble({ kind: "service", name: this.service });
     const proof = streamProofOf(this.secret, handshakeHash);
     return encodePreamble({ kind: "secret", secretTag: this.secretTag, proof });

@@ -3,6 +3,7 @@
 
 import type { SocketAddress } from "../base/address.ts";
 import {
+  CANDIDATES_MAX,
   FRESH_SOCKET_AFTER_MS,
   FRESH_SOCKETS_MAX,
   PATH_RETRY_MAX_MS,
@@ -14,25 +15,23 @@ import {
 } from "../base/limits.ts";
 import { ProtocolError } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
-import { type Carrier, MAIN_CARRIER, type Route, type RouteTable } from "../base/route.ts";
+import { type Carrier, isStreamCarrier, MAIN_CARRIER, type Route } from "../base/route.ts";
 import type { Connection } from "../transport/connection.ts";
 import { BirthdaySpray } from "../traversal/birthday-spray.ts";
 import { gatherCandidates, plausibleTargets } from "../traversal/candidate-gathering.ts";
 import { HolePunch } from "../traversal/hole-punch.ts";
 import { type PunchRole, punchRole } from "../traversal/punch-plan.ts";
 import { type CandidatesBody, decodeCandidates, encodeCandidates, encodePunch } from "../wire/candidate.ts";
-import type { OwnNetwork } from "./own-network.ts";
 import type { OwnSockets } from "./own-sockets.ts";
+import { StreamMeeting, type StreamMeetingContext } from "./stream-meeting.ts";
 
-export interface DirectSearchContext {
-  readonly routes: RouteTable;
+export interface DirectSearchContext extends StreamMeetingContext {
   readonly random: Random;
   readonly sockets: OwnSockets;
   /** Direct paths are not looked for before a connection is this old; 0 but for measuring the relay. */
   readonly directAfterMs: number;
   /** Asks the rendezvous where the socket of this carrier is seen; `onMappedAddress` follows. */
   queryMappedAddress(nowMs: number, carrier: Carrier): void;
-  readonly network: OwnNetwork;
 }
 
 export class DirectSearch {
@@ -40,6 +39,8 @@ export class DirectSearch {
   private readonly context: DirectSearchContext;
   private readonly notBeforeMs: number;
   private readonly punch = new HolePunch();
+  /** The search for one without UDP. */
+  private readonly meeting: StreamMeeting;
   private theirs: CandidatesBody | undefined;
   private spray: BirthdaySpray | undefined;
   private sprays = 0;
@@ -61,11 +62,15 @@ export class DirectSearch {
     this.connection = connection;
     this.context = context;
     this.notBeforeMs = nowMs + context.directAfterMs;
+    this.meeting = new StreamMeeting(this.notBeforeMs, connection, context);
     this.sendCandidates();
   }
 
+  /** Whether there is a direct path over UDP. One over a stream serves meanwhile. */
   private get hasDirect(): boolean {
-    return this.connection.paths.all.some((path) => path.via === "direct" && path.state === "working");
+    return this.connection.paths.all.some(
+      ({ via, state, route }) => via === "direct" && state === "working" && !isStreamCarrier(route.carrier),
+    );
   }
 
   /** What the two NATs ask of us. */
@@ -78,9 +83,12 @@ export class DirectSearch {
   /** Tells the peer where we may be reached; called again whenever that changes. */
   sendCandidates(): void {
     const { hosts, mapped, observed, nat } = this.context.network;
+    const streamCandidates = this.context.streams.candidates;
     const seenAt = this.fresh?.seenAt;
     const candidates = gatherCandidates(hosts, seenAt === undefined ? observed : [seenAt, ...observed], mapped);
-    this.connection.sendCandidates(encodeCandidates({ nat, candidates }));
+    candidates.splice(CANDIDATES_MAX - streamCandidates.length);
+    this.connection.sendCandidates(encodeCandidates({ nat, candidates: [...candidates, ...streamCandidates] }));
+    this.meeting.review();
   }
 
   onCandidates(nowMs: number, body: Uint8Array): void {
@@ -91,6 +99,7 @@ export class DirectSearch {
       if (!(error instanceof ProtocolError)) throw error;
       return;
     }
+    this.meeting.onCandidates(this.theirs.candidates);
     this.punch.forgetFailures();
     this.start(nowMs);
   }
@@ -122,7 +131,9 @@ export class DirectSearch {
 
   // ---- results
 
-  onDirect(nowMs: number): void {
+  onDirect(nowMs: number, route: Route): void {
+    if (isStreamCarrier(route.carrier)) return;
+    this.meeting.onDirect(nowMs);
     this.punch.stop();
     this.endSpray();
     this.sprayAtMs = Number.POSITIVE_INFINITY;
@@ -135,6 +146,8 @@ export class DirectSearch {
 
   /** Both NATs were right once: the same way is asked again soon, beside a new search. */
   onDirectFailed(nowMs: number, route: Route): void {
+    this.meeting.onFailed(nowMs, route);
+    if (isStreamCarrier(route.carrier)) return;
     this.failedRoute = route;
     this.retries = 0;
     this.retryFailedAtMs = nowMs + PATH_RETRY_MS;
@@ -144,6 +157,7 @@ export class DirectSearch {
   /** The connection is over. */
   stop(): void {
     this.punch.stop();
+    this.meeting.stop();
     this.endSpray();
     this.context.sockets.close([...this.opened]);
     this.opened.clear();
@@ -154,7 +168,7 @@ export class DirectSearch {
   pollTimeout(): number {
     const sprayMs = this.spray?.pollTimeout() ?? Number.POSITIVE_INFINITY;
     const ownMs = Math.min(this.sprayAtMs, sprayMs, this.freshAtMs, this.sweepAtMs, this.retryFailedAtMs);
-    return Math.min(ownMs, this.punch.pollTimeout());
+    return Math.min(ownMs, this.punch.pollTimeout(), this.meeting.pollTimeout());
   }
 
   handleTimeout(nowMs: number): void {
@@ -164,6 +178,7 @@ export class DirectSearch {
       this.retries++;
       this.retryFailedAtMs = nowMs + Math.min(PATH_RETRY_MS * 2 ** this.retries, PATH_RETRY_MAX_MS);
     }
+    this.meeting.handleTimeout(nowMs);
     if (nowMs >= this.sprayAtMs) this.beginSpray(nowMs);
     this.continueSpray(nowMs);
     if (nowMs >= this.freshAtMs) this.openFreshSocket(nowMs);

@@ -27,6 +27,12 @@ export class IncomingStreams {
     this.waiting.delete(stream);
   }
 
+  /** The opener gave the stream up before it had said what it wants. */
+  giveUp(nowMs: number, stream: Stream): void {
+    this.waiting.delete(stream);
+    this.refuse(nowMs, stream, streamCode.noLongerWanted);
+  }
+
   /**
    * Reads what is there.
    * @param find the service that the preamble asks for, if its sender may use it.

@@ -72,16 +72,28 @@ export class Peer {
 
   // ---- the relay's channel
 
-  /** The rendezvous is a new one, or forgot us: the old channels are gone. */
+  /** There is a rendezvous, perhaps a new one. A channel that it still knows is asked over the new session: onChannelMoved. */
   onRendezvousConnected(nowMs: number): void {
-    if (this.isInitiator) this.channelAtMs = nowMs;
+    const hasChannel = this.connection.paths.all.some(({ via }) => via === "relay");
+    if (this.isInitiator && !hasChannel) this.channelAtMs = nowMs;
+  }
+
+  /** The session with the rendezvous goes another way, and the channel with it. */
+  onChannelMoved(nowMs: number, from: Route, to: Route): void {
+    if (this.freshChannel !== from && this.connection.paths.byRoute(from) === undefined) return;
+    this.askChannel(nowMs, to);
+    if (this.isInitiator) this.channelAtMs = nowMs + RESUME_RETRY_MS;
+  }
+
+  private askChannel(nowMs: number, route: Route): void {
+    this.freshChannel = route;
+    this.connection.probe(nowMs, route);
+    this.probeChannelAtMs = nowMs + RESUME_RETRY_MS / 8;
   }
 
   /** The channel that was asked for is there. */
   onChannel(nowMs: number, route: Route): void {
-    this.freshChannel = route;
-    this.connection.probe(nowMs, route);
-    this.probeChannelAtMs = nowMs + RESUME_RETRY_MS / 8;
+    this.askChannel(nowMs, route);
     this.channelAtMs = nowMs + RESUME_RETRY_MS;
     this.channelsUnanswered++;
   }
@@ -124,7 +136,7 @@ export class Peer {
         break;
       case "path-validated":
         if (event.path.via === "relay") this.onChannelProved(nowMs, event.path.route);
-        else this.search.onDirect(nowMs);
+        else this.search.onDirect(nowMs, event.path.route);
         break;
       case "path-failed":
         if (event.path.via === "relay") this.onChannelClosed(nowMs, event.path.route);
@@ -161,10 +173,11 @@ export class Peer {
     const path = this.connection.activePath;
     if (!this.pathToTell || path === undefined || !path.hasRtt) return;
     this.pathToTell = false;
-    const key = `${path.via} ${formatSocketAddress(path.route.remote)}`;
+    const over = this.context.streams.over(path.route.carrier);
+    const key = `${path.via} ${formatSocketAddress(path.route.remote)} ${over}`;
     if (key === this.toldKey) return;
     this.toldKey = key;
     const { via, rttMs } = path;
-    this.context.emit({ type: "path", peer: this.identity, via, remote: path.route.remote, rttMs });
+    this.context.emit({ type: "path", peer: this.identity, via, remote: path.route.remote, rttMs, over });
   }
 }

@@ -1,11 +1,12 @@
 // The agent's way to a rendezvous: of those it was given it uses one, the first that answers, and goes on to the next when one stays
-// silent. What the agent asks for and what comes back passes through unchanged.
+// silent. What the agent asks for and what comes back passes through unchanged. Where UDP does not get there, the driver is asked
+// for streams to it.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { RENDEZVOUS_RETURN_MS } from "../base/limits.ts";
+import { RENDEZVOUS_RETURN_MS, WEBSOCKET_PORT_DEFAULT } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { Route, RouteTable } from "../base/route.ts";
+import type { Carrier, Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import { RendezvousClient } from "../rendezvous/rendezvous-client.ts";
 import type { RendezvousEvent } from "../rendezvous/rendezvous-event.ts";
@@ -13,11 +14,15 @@ import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { AgentEvent } from "./agent-event.ts";
+import type { CarrierGoal, OpenedCarrier } from "./carrier-goal.ts";
+import type { OwnStreams, StreamOwner } from "./own-streams.ts";
 
 /** A rendezvous as the driver knows it. */
 export interface RendezvousPlace {
   readonly host: string;
   readonly port: number;
+  /** Where it takes WebSockets; HTTPS's port unless told. */
+  readonly websocketPort?: number;
   /** Its name, resolved; none while it cannot be. */
   readonly addresses: readonly SocketAddress[];
   /** Ed25519; unknown until it was asked for and pinned. */
@@ -29,10 +34,11 @@ export interface RendezvousLinkConfig {
   readonly routes: RouteTable;
   readonly random: Random;
   readonly log: Log;
+  readonly streams: OwnStreams;
   emit(event: AgentEvent): void;
 }
 
-export class RendezvousLink {
+export class RendezvousLink implements StreamOwner {
   private readonly config: RendezvousLinkConfig;
   private readonly client: RendezvousClient;
   private places: readonly RendezvousPlace[] = [];
@@ -42,7 +48,7 @@ export class RendezvousLink {
   /** Attempts that have failed at the present place. */
   private failures = 0;
   private lostAtMs = Number.NEGATIVE_INFINITY;
-  private told: "connected" | "unreachable" | "lost" | undefined;
+  private told = "";
 
   constructor(config: RendezvousLinkConfig) {
     this.config = config;
@@ -99,9 +105,14 @@ export class RendezvousLink {
     return [...(place?.addresses ?? []), ...others.flatMap(({ addresses }) => addresses)];
   }
 
+  /** By which of our sockets the session goes. */
+  get carrier(): Carrier {
+    return this.client.carrier;
+  }
+
   /** Whether datagrams over this direct route come from the relay that we use. */
   isRelay(route: Route): boolean {
-    return this.relays.has(route.key);
+    return this.relays.has(route.key) || this.config.streams.isToRendezvous(route.carrier);
   }
 
   owns(connection: Connection): boolean {
@@ -109,6 +120,17 @@ export class RendezvousLink {
   }
 
   // ---- input
+
+  /** A stream to a rendezvous is open. */
+  onCarrierOpened(nowMs: number, { carrier, remote }: OpenedCarrier, goal: CarrierGoal): void {
+    const isOurs = goal.to === "rendezvous" && this.place?.host === goal.host && this.place.port === goal.port;
+    if (isOurs) this.client.addStream(nowMs, this.config.routes.direct(remote, carrier));
+    else this.config.streams.leave(carrier);
+  }
+
+  onCarrierClosed(nowMs: number, carrier: Carrier): void {
+    this.client.handleStreamClosed(nowMs, carrier);
+  }
 
   onConnectionEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {
     this.client.handleConnectionEvent(nowMs, connection, event);
@@ -139,6 +161,15 @@ export class RendezvousLink {
         this.tell("connected", formatSocketAddress(event.address), event.publicKey);
         this.failures = 0;
         break;
+      case "moved":
+        this.tell("connected", formatSocketAddress(event.address));
+        break;
+      case "streams-wanted":
+        this.askForStreams();
+        break;
+      case "stream-unwanted":
+        this.config.streams.leave(event.carrier);
+        break;
       case "lost":
         this.lostAtMs = nowMs;
         this.tell("lost", event.message);
@@ -155,13 +186,19 @@ export class RendezvousLink {
 
   private onUnreachable(nowMs: number, message: string): void {
     this.failures++;
-    if (this.told !== "lost") this.tell("unreachable", message);
+    if (!this.told.startsWith("lost")) this.tell("unreachable", message);
     // One that served until now gets some time to come back before another is tried: a restart takes seconds.
     const tried = this.failures >= (this.place?.addresses.length ?? 0) && nowMs - this.lostAtMs > RENDEZVOUS_RETURN_MS;
     if (!tried || this.places.length < 2 || this.place === undefined) return;
     const index = this.places.indexOf(this.place);
     this.use(nowMs, this.places[(index + 1) % this.places.length]);
-    this.told = undefined;
+    this.told = "";
+  }
+
+  private askForStreams(): void {
+    if (this.place === undefined) return;
+    const { host, port, websocketPort = WEBSOCKET_PORT_DEFAULT, addresses } = this.place;
+    this.config.streams.want({ to: "rendezvous", host, port, websocketPort, addresses }, this);
   }
 
   private onIdentity(publicKey: Uint8Array): void {
@@ -172,8 +209,10 @@ export class RendezvousLink {
 
   /** Says a change, once. */
   private tell(state: "connected" | "unreachable" | "lost", message: string, publicKey?: Uint8Array): void {
-    if (this.told === state || this.place === undefined) return;
-    this.told = state;
+    const over = state === "connected" ? this.config.streams.over(this.carrier) : undefined;
+    const change = `${state} ${over}`;
+    if (this.told === change || this.place === undefined) return;
+    this.told = change;
     const { host, port } = this.place;
     this.config.emit({
       type: "rendezvous",
@@ -181,6 +220,7 @@ export class RendezvousLink {
       host,
       port,
       message,
+      ...(over === undefined ? {} : { over }),
       ...(publicKey === undefined ? {} : { publicKey }),
     });
   }

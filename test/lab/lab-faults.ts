@@ -1,11 +1,11 @@
-// What goes wrong between the hosts of the lab: UDP cut between two places, packets lost at random, NATs that forget,
+// What goes wrong between the hosts of the lab: UDP cut between two places, TCP ports closed, packets lost at random, NATs that forget,
 // narrow and slow links. Cuts and losses happen on the public segment, where no router and no host knows of them.
 
 import type { Lab } from "./lab.ts";
 import type { LabNode, Topology } from "./topology.ts";
 
 /** A cut that can be mended. */
-export interface UdpCut {
+export interface Cut {
   restore(): Promise<void>;
 }
 
@@ -33,9 +33,31 @@ export class LabFaults {
   }
 
   /** Drops every UDP packet between two nodes, in both directions; TCP passes. */
-  async cutUdp(a: LabNode, b: LabNode): Promise<UdpCut> {
+  async cutUdp(a: LabNode, b: LabNode): Promise<Cut> {
     const pairs = a.publicAddresses.flatMap((x) => b.publicAddresses.flatMap((y) => [`${x} . ${y}`, `${y} . ${x}`]));
     const elements = `element bridge faults cut { ${pairs.join(", ")} }`;
+    await this.nft(`add ${elements}`);
+    return {
+      restore: async () => {
+        await this.nft(`delete ${elements}`);
+      },
+    };
+  }
+
+  /** Drops every UDP packet on the public segment; TCP passes. */
+  async cutAllUdp(): Promise<Cut> {
+    const pairs = this.onSegment.flatMap((a, i) => this.onSegment.slice(i + 1).map((b) => [a, b] as const));
+    const cuts = await Promise.all(pairs.map(([a, b]) => this.cutUdp(a, b)));
+    return {
+      restore: async () => {
+        await Promise.all(cuts.map((cut) => cut.restore()));
+      },
+    };
+  }
+
+  /** Drops every TCP packet to one of these ports on the public segment, without a word. */
+  async closeTcpPorts(...ports: readonly number[]): Promise<Cut> {
+    const elements = `element bridge faults closed { ${ports.join(", ")} }`;
     await this.nft(`add ${elements}`);
     return {
       restore: async () => {

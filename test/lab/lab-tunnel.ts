@@ -76,16 +76,19 @@ export class LabTunnel {
   /**
    * Starts the rendezvous, again under the same identity and address where it ran before.
    * @param alternate whether it has another port and address, by which agents find out what their NATs do
+   * @param args more words of its command line
    */
-  async startRendezvous({ alternate = false } = {}): Promise<LabProcess> {
+  async startRendezvous({ alternate = false, args = [] as readonly string[] } = {}): Promise<LabProcess> {
     const { rendezvous } = this.lab;
     const [first, second] = rendezvousAddresses;
     const places = alternate
       ? ["--listen", `${first}:${RENDEZVOUS_PORT}`, "--alternate", `${second}:${RENDEZVOUS_PORT + 1}`]
       : ["--listen", `0.0.0.0:${RENDEZVOUS_PORT}`];
-    const process = this.start(rendezvous, ["rendezvous", ...places]);
-    const id = text(await process.waitForJson("ready", START_TIMEOUT_MS), "id");
-    this.rendezvousAddress = `${id}@${rendezvous.address}:${RENDEZVOUS_PORT}`;
+    const process = this.start(rendezvous, ["rendezvous", ...places, ...args]);
+    const ready = await process.waitForJson("ready", START_TIMEOUT_MS);
+    const { websocketPort } = ready.fields;
+    const ports = websocketPort === undefined ? RENDEZVOUS_PORT : `${RENDEZVOUS_PORT}/${websocketPort}`;
+    this.rendezvousAddress = `${text(ready, "id")}@${rendezvous.address}:${ports}`;
     return process;
   }
 

@@ -1,0 +1,107 @@
+// Networks that let no UDP through: the tunnel works over TCP, over WebSocket and through an HTTP proxy, finds a direct path over TCP
+// where routers let it, and goes back to UDP when that works again.
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { Download } from "./download.ts";
+import type { LabProcess } from "./lab-process.ts";
+import { type LabTunnel, labTest, pathEvent, type StartOptions } from "./lab-tunnel.ts";
+import { rendezvousAddresses } from "./topology.ts";
+
+const MB = 1_000_000;
+const blocked = { A: "udp-blocked", B: "udp-blocked" } as const;
+const homeRouters = { A: "port-restricted", B: "port-restricted" } as const;
+/** After so long without an answer UDP is taken to be dead; what follows has to take 300 ms at most. */
+const UDP_PATIENCE_MS = 1_500;
+
+/** Exposes, connects and downloads with UDP dead from the start. @returns what `connect` runs in. */
+async function downloadWithoutUdp(tunnel: LabTunnel, options: StartOptions = {}): Promise<LabProcess> {
+  await tunnel.serveFiles(3000);
+  const exposed = await tunnel.expose(3000, options);
+  const { process, local } = await tunnel.connect(exposed.ticket, 3000, options);
+  const order = { local, lengthBytes: 20 * MB, limitSeconds: 30 };
+  const { firstByteMs } = await Download.start(tunnel.lab, tunnel.clientHost, order).assertWhole();
+  assert.ok(firstByteMs <= UDP_PATIENCE_MS + 300, `first byte after ${firstByteMs} ms`);
+  return process;
+}
+
+const oversOf = (process: LabProcess): unknown[] => [
+  ...new Set(process.events.filter((event) => event.event === "path").map((event) => event.fields.over)),
+];
+
+labTest("without UDP the tunnel works over TCP, on the rendezvous's own port", blocked, async (tunnel) => {
+  await tunnel.startRendezvous();
+  assert.deepEqual(oversOf(await downloadWithoutUdp(tunnel)), ["tcp"]);
+});
+
+labTest("where TCP gets to the port of HTTPS alone the tunnel works over WebSocket", blocked, async (tunnel) => {
+  await tunnel.startRendezvous({ args: ["--websocket", "443"] });
+  await tunnel.lab.faults.closeTcpPorts(4700);
+  assert.ok(oversOf(await downloadWithoutUdp(tunnel)).includes("websocket"));
+});
+
+labTest("where nothing gets out but an HTTP proxy the tunnel works through it", blocked, async (tunnel) => {
+  const { lab } = tunnel;
+  await tunnel.startRendezvous({ args: ["--websocket", "443"] });
+  await lab.faults.closeTcpPorts(4700, 443);
+  const script = fileURLToPath(new URL("./http-proxy.js", import.meta.url));
+  const proxy = lab.spawn(lab.rendezvous, [process.execPath, script, "3128", "user:pass word"]);
+  await proxy.waitForJson("ready", 5_000);
+  await downloadWithoutUdp(tunnel, { env: { HTTPS_PROXY: `http://user:pass%20word@${rendezvousAddresses[1]}:3128` } });
+});
+
+labTest(
+  "two routers that keep ports let a direct TCP connection through where they let no UDP",
+  blocked,
+  async (tunnel) => {
+    const { lab } = tunnel;
+    await tunnel.startRendezvous();
+    await tunnel.serveFiles(3000);
+    const exposed = await tunnel.expose(3000);
+    const { process, local } = await tunnel.connect(exposed.ticket, 3000);
+    const relayed = await pathEvent(process, "relay", 10_000);
+    const direct = await pathEvent(process, "direct", 10_000);
+    await pathEvent(exposed.process, "direct", 5_000);
+    assert.equal(direct.fields.over, "tcp");
+    assert.match(String(direct.fields.remote), new RegExp(`^${lab.sites.A.router.address}:`));
+    assert.ok(direct.atMs - relayed.atMs <= 2_000, `direct after ${direct.atMs - relayed.atMs} ms`);
+    await Download.start(lab, tunnel.clientHost, { local, lengthBytes: 50 * MB, limitSeconds: 30 }).assertWhole();
+  },
+);
+
+labTest(
+  "a transfer goes on over TCP when UDP dies in its middle, and over UDP again when that is back",
+  homeRouters,
+  async (tunnel) => {
+    const { lab } = tunnel;
+    await tunnel.startRendezvous();
+    await tunnel.serveFiles(3000);
+    const exposed = await tunnel.expose(3000);
+    const { process, local } = await tunnel.connect(exposed.ticket, 3000);
+    await pathEvent(process, "direct", 10_000);
+    const order = { local, lengthBytes: 400 * MB, bytesPerSecond: 10 * MB, limitSeconds: 90 };
+    const download = Download.start(lab, tunnel.clientHost, order);
+    await download.waitForBytes(20 * MB, 10_000);
+
+    const eventsBefore = process.events.length;
+    const cutMs = performance.now();
+    const cut = await lab.faults.cutAllUdp();
+    await process.waitForJson("path", 15_000, ({ fields }) => fields.over === "tcp", eventsBefore);
+    await download.waitForBytes(download.bytes + 20 * MB, 15_000);
+    const pauseMs = download.longestPauseMs(cutMs, performance.now());
+    assert.ok(pauseMs <= 8_000, `nothing arrived for ${pauseMs} ms`);
+
+    const eventsOver = process.events.length;
+    await cut.restore();
+    const back = await process.waitForJson("path", 40_000, ({ fields }) => fields.over === "udp", eventsOver);
+    await process.waitForJson(
+      "path",
+      40_000,
+      ({ fields }) => fields.over === "udp" && fields.via === "direct",
+      eventsOver,
+    );
+    assert.ok(download.bytes < order.lengthBytes, "the transfer was still under way");
+    assert.ok(back.atMs > 0);
+    await download.assertWhole();
+  },
+);

@@ -20,9 +20,11 @@ import { CloseWatcher } from "./farewell.ts";
 import type { PacketKeys } from "./packet-keys.ts";
 import { ReceiveSpace } from "./receive-space.ts";
 
+/** One for all connections: it keeps nothing between two packets. */
+const decoder = new FrameDecoder();
+
 export class PacketReceiver implements FrameVisitor {
   private readonly connection: Connection;
-  private readonly decoder = new FrameDecoder();
   /** Path ids that the peer gave up: their numbers are remembered no more, so their packets are refused. */
   private readonly retired = new RangeSet();
   private nowMs = 0;
@@ -49,12 +51,12 @@ export class PacketReceiver implements FrameVisitor {
     const framesEnd = end - TAG_BYTES;
     if (pathId === PATH_PROBING) {
       this.connection.probes.seen.mark(packetNumber);
-      this.decoder.decodeProbing(bytes, framesStart, framesEnd, this);
+      decoder.decodeProbing(bytes, framesStart, framesEnd, this);
       return true;
     }
     const known = space ?? this.openSpace(pathId, route);
     const isNewest = packetNumber > known.seen.highest;
-    const eliciting = this.decoder.decode(bytes, framesStart, framesEnd, this);
+    const eliciting = decoder.decode(bytes, framesStart, framesEnd, this);
     known.onReceived(nowMs, packetNumber, eliciting, ACK_ELICITING_THRESHOLD);
     if (!this.isOver) this.connection.routeProof.onPacket(nowMs, known, route, isNewest);
     return true;
@@ -93,7 +95,7 @@ export class PacketReceiver implements FrameVisitor {
     seen?.mark(packetNumber);
     const watcher = new CloseWatcher();
     try {
-      this.decoder.decode(bytes, start + DATA_HEADER_BYTES, end - TAG_BYTES, watcher);
+      decoder.decode(bytes, start + DATA_HEADER_BYTES, end - TAG_BYTES, watcher);
     } catch (error) {
       // It is closed for whatever reason already; another violation changes nothing.
       if (!(error instanceof ProtocolError)) throw error;

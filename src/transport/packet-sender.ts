@@ -32,10 +32,12 @@ import type { ProbePacket } from "./path-probes.ts";
 import type { ReceiveSpace } from "./receive-space.ts";
 import type { SentPacket } from "./sent-packets.ts";
 
+/** Filled and written out at once, so one serves all connections. */
+const ackRanges = new Float64Array(ACK_RANGES_MAX * 2);
+
 export class PacketSender {
   private readonly connection: Connection;
   private readonly writer = new ByteWriter(new Uint8Array(0));
-  private readonly ackRanges = new Float64Array(ACK_RANGES_MAX * 2);
   private observedSequence = 0;
 
   constructor(connection: Connection) {
@@ -172,13 +174,13 @@ export class PacketSender {
     for (const space of this.connection.spaces.values()) {
       if (!space.hasAckToSend || this.ackPath(space) !== path) continue;
       const delayUs = space.ackDelayUs(nowMs);
-      const pairs = space.fillAckRanges(this.ackRanges, ACK_RANGES_MAX);
-      const count = ackRangesThatFit(space.path, delayUs, this.ackRanges, pairs, this.writer.remainingBytes);
+      const pairs = space.fillAckRanges(ackRanges, ACK_RANGES_MAX);
+      const count = ackRangesThatFit(space.path, delayUs, ackRanges, pairs, this.writer.remainingBytes);
       if (count === 0) return;
-      writeAck(this.writer, space.path, delayUs, this.ackRanges, count);
+      writeAck(this.writer, space.path, delayUs, ackRanges, count);
       space.onAckSent();
       packet.ackPath = space.path;
-      packet.ackLargest = this.ackRanges[0] as number;
+      packet.ackLargest = ackRanges[0] as number;
     }
   }
 

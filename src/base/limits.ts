@@ -489,6 +489,8 @@ export const NAT_ROUNDS_LOSSY = 8;
 export const NAT_ROUNDS_MAX = 20;
 /** Rounds in which two sockets of ours try to reach each other by their addresses outside. */
 export const NAT_HAIRPIN_ROUNDS = 5;
+/** A router that has neither mapped a port nor been given up by then maps none: PCP, NAT-PMP and UPnP in turn take 6 s of silence. */
+export const NETCHECK_ROUTER_MS = 10_000;
 /** A STUN server that has not answered over TCP by then cannot be reached so. */
 export const STUN_TCP_PROBE_MS = 4_000;
 /** IP packets that are tried in search of the path's MTU: Ethernet, PPPoE, usual tunnels, IPv6's least, and what we cannot do without. */

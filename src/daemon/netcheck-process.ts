@@ -20,6 +20,7 @@ import {
   rendezvousFacts,
   stunServerFacts,
 } from "./netcheck-report.ts";
+import { askRouters } from "./netcheck-router.ts";
 import {
   type NamedServer,
   parseStunOption,
@@ -40,6 +41,7 @@ export interface NetcheckOptions {
   readonly rendezvous: readonly string[];
   readonly stun: readonly string[];
   readonly lifetime: boolean;
+  readonly portMapping: boolean;
 }
 
 type Findings = ReadonlyMap<4 | 6, FamilyFindings>;
@@ -59,7 +61,7 @@ export async function runNetcheck(options: NetcheckOptions, context: CommandCont
   }
   const idlesMs = options.lifetime ? (readTestSettings(env).lifetimeIdlesMs ?? NAT_LIFETIME_IDLE_MS) : [];
   output.note(`Looking at the network; this takes ${options.lifetime ? "up to five minutes" : "some seconds"} …\n`);
-  const facts = await gather(named, idlesMs, context);
+  const facts = await gather(named, idlesMs, options.portMapping, context);
   const report: NetcheckReport = { event: "netcheck", ...judgeNetwork(facts), ...facts };
   output.event(report, netcheckText(report, output).join("\n"));
   if (!report.ok) throw new ToldFailure();
@@ -68,20 +70,20 @@ export async function runNetcheck(options: NetcheckOptions, context: CommandCont
 async function gather(
   named: readonly NamedServer[],
   idlesMs: readonly number[],
+  portMapping: boolean,
   context: CommandContext,
 ): Promise<NetcheckFacts> {
-  const { log } = context;
   const sockets = await openSockets(3 + idlesMs.length, context);
   const { families } = sockets[0];
   const pins = new RendezvousPins(stateDirectoryPath(context.env));
   const servers = await Promise.all(named.map((server) => resolveServer(server, families)));
-  const [findings, probes, ipv4, ipv6] = await Promise.all([
+  const [findings, probes, routers, ipv4, ipv6] = await Promise.all([
     measure(sockets, servers, idlesMs, context),
     Promise.all(servers.map((server) => probeServer(server, pins))),
+    portMapping ? askRouters(families, context) : [],
     outboundAddress(4),
     outboundAddress(6),
   ]);
-  log.debug("the network is measured");
   const found = [...findings.values()];
   const withProbe = servers.map((server, i) => ({ server, probe: probes[i] as (typeof probes)[number] }));
   return {
@@ -94,6 +96,7 @@ async function gather(
     stun: withProbe
       .filter(({ server }) => server.kind === "stun")
       .map(({ server, probe }) => stunServerFacts(server, probe, found)),
+    routers,
   };
 }
 

@@ -8,6 +8,7 @@ import type { InterfaceAddresses } from "../io/interface-addresses.ts";
 import type { TcpReach } from "../io/stun-tcp-probe.ts";
 import type { FamilyFindings } from "../traversal/family-check.ts";
 import type { Finding, KnownDependence } from "../traversal/nat-report.ts";
+import type { NoMapping } from "../traversal/no-mapping.ts";
 import type { ResolvedServer, ServerProbe } from "./netcheck-server.ts";
 
 /** slow: found within a minute or so, over the relay until then. */
@@ -74,6 +75,18 @@ export interface RendezvousFacts extends StunServerFacts {
   readonly trouble: string | null;
 }
 
+/** A router that was asked to map a port; the mapping was given back. */
+export interface RouterFacts {
+  /** Its address on this machine's network. */
+  readonly gateway: string;
+  /** "PCP", "NAT-PMP" or "UPnP"; null where it maps no port. */
+  readonly protocol: string | null;
+  /** The address outside that it mapped: "ip:port". */
+  readonly external: string | null;
+  /** Why it maps none: "silent", "refused", or "carrier-nat": it stands behind another NAT itself. */
+  readonly reason: NoMapping["reason"] | null;
+}
+
 /** All that was measured. */
 export interface NetcheckFacts {
   readonly interfaces: readonly InterfaceAddresses[];
@@ -81,6 +94,8 @@ export interface NetcheckFacts {
   readonly ipv6: FamilyFacts;
   readonly rendezvous: readonly RendezvousFacts[];
   readonly stun: readonly StunServerFacts[];
+  /** Empty where no router is known, or with --no-port-mapping. */
+  readonly routers: readonly RouterFacts[];
 }
 
 /** What that means. */

@@ -1,7 +1,14 @@
 // The report of a network check as lines for a terminal: first what it means, then what was measured.
 
 import type { KnownDependence } from "../traversal/nat-report.ts";
-import type { FamilyFacts, NetcheckReport, Reach, RendezvousFacts, StunServerFacts } from "./netcheck-report.ts";
+import type {
+  FamilyFacts,
+  NetcheckReport,
+  Reach,
+  RendezvousFacts,
+  RouterFacts,
+  StunServerFacts,
+} from "./netcheck-report.ts";
 
 /** How words are made to stand out; see Output. */
 export interface TextStyle {
@@ -28,6 +35,7 @@ export function netcheckText(report: NetcheckReport, style: TextStyle): string[]
     ...report.interfaces.map(({ name, addresses }) => row(`Interface ${name}`, addresses.join(", "))),
     ...report.rendezvous.flatMap((server) => rendezvousLines(server)),
     ...report.stun.flatMap((server) => serverLines("STUN server", server)),
+    ...report.routers.filter(isTold).map((router) => row(`Router ${router.gateway}`, routerText(router))),
     ...familyLines("IPv4", report.ipv4),
     ...familyLines("IPv6", report.ipv6),
   ];
@@ -93,6 +101,15 @@ const ALTERNATES = {
   port: "it has a second port, and no second address",
   none: "it has neither a second address nor a second port",
 } as const;
+
+/** Hardly a router opens ports for IPv6, and none needs to: one that does not is not worth a line. */
+const isTold = ({ gateway, protocol }: RouterFacts): boolean => protocol !== null || !gateway.includes(":");
+
+function routerText({ protocol, external, reason }: RouterFacts): string {
+  if (protocol !== null) return `maps a port on request (${protocol}), outside it is ${external}`;
+  if (reason === "carrier-nat") return "maps ports on request, but stands behind another NAT itself";
+  return reason === "refused" ? "refuses to map a port" : "maps no port: it knows neither PCP nor NAT-PMP nor UPnP";
+}
 
 function familyLines(name: string, facts: FamilyFacts): string[] {
   const { localAddress, checked, udp, notes } = facts;

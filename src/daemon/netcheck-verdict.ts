@@ -53,6 +53,8 @@ function outlook(facts: NetcheckFacts): DirectOutlook {
   const ipv6 = outlookByIpv6(facts.ipv6);
   if (!hasUdp(facts)) return { open: "no", home: "no", strict: "no", ipv6 };
   const family = mainFamily(facts);
+  // A mapped port is open to everybody, whatever the router does besides.
+  if (hasMappedPort(facts)) return { open: "yes", home: "yes", strict: "yes", ipv6 };
   if (!isKnown(family)) return { open: "yes", home: "unknown", strict: "unknown", ipv6 };
   const ours = peer(family.mapping ?? "unknown", family.filtering ?? "unknown");
   const reach = (kind: keyof typeof PEERS): Reach => REACH_OF[punchRole(ours, PEERS[kind])];
@@ -65,6 +67,7 @@ function outlookByIpv6({ localAddress, udp }: FamilyFacts): Reach {
   return localAddress === null || /^f[cd]/.test(localAddress) ? "no" : "unknown";
 }
 
+const hasMappedPort = ({ routers }: NetcheckFacts): boolean => routers.some(({ external }) => external !== null);
 const isHard = ({ mapping }: FamilyFacts): boolean => mapping !== null && mapping !== "endpoint-independent";
 const isOpen = ({ translated, filtering }: FamilyFacts): boolean =>
   translated === false && filtering === "endpoint-independent";
@@ -80,6 +83,9 @@ function summarize(facts: NetcheckFacts, ok: boolean, direct: DirectOutlook): st
   }
   const family = mainFamily(facts);
   if (isOpen(family)) return [start, "This machine can be reached directly by everybody: nothing stands before it."];
+  if (hasMappedPort(facts)) {
+    return [start, "The router opens a port for tunnels when it is asked, so this machine can be reached directly."];
+  }
   if (isHard(family)) {
     return [
       start,
@@ -147,8 +153,13 @@ function adviseOnServers(facts: NetcheckFacts): string[] {
 
 function adviseOnNat(facts: NetcheckFacts, direct: DirectOutlook): string[] {
   const family = mainFamily(facts);
-  if (!hasUdp(facts)) return [];
+  if (!hasUdp(facts) || hasMappedPort(facts)) return [];
   if (isHard(family)) {
+    if (facts.routers.some(({ reason }) => reason === "carrier-nat")) {
+      return [
+        "The router stands behind another one, at the provider perhaps: ask the provider for a public address or for IPv6, or turn a second router of your own into a mere access point.",
+      ];
+    }
     const ipv6 = direct.ipv6 === "yes" ? "" : " IPv6 on both sides helps as well.";
     return [
       `For direct connections, turn on UPnP, NAT-PMP or PCP on the router, or full-cone NAT (endpoint-independent) where it offers a choice.${ipv6} In a mobile or office network that is up to its operator.`,

@@ -20,6 +20,9 @@ import { monotonicNowMs } from "./monotonic-clock.ts";
 import { systemRandom } from "./system-random.ts";
 import type { UpnpMapping } from "./upnp-mapping.ts";
 
+/** A port by this protocol, or why there is none. */
+export type MappingOutcome = { readonly protocol: string; readonly external: SocketAddress } | NoMapping;
+
 export interface RouterMappingOptions {
   readonly place: RouterPlace;
   /** The UDP port to be mapped. */
@@ -27,6 +30,8 @@ export interface RouterMappingOptions {
   readonly log: Log;
   /** `external` has another value. */
   onChange(): void;
+  /** Called each time that asking has come to an end. */
+  onOutcome?(outcome: MappingOutcome): void;
   /** A fault of our own: the process is expected to end. */
   onFault(error: unknown): void;
   /** A test's own, in place of the protocols'. */
@@ -202,6 +207,7 @@ export class RouterMapping {
   }
 
   private sayMapped(protocol: string, external: SocketAddress, leaseSeconds: number): void {
+    this.options.onOutcome?.({ protocol, external });
     this.say("the router maps a port for this tunnel: peers may reach it there without punching holes", {
       protocol,
       external: formatSocketAddress(external),
@@ -211,6 +217,7 @@ export class RouterMapping {
 
   private sayNothing({ reason, message }: NoMapping): void {
     const { log, place } = this.options;
+    this.options.onOutcome?.({ reason, message });
     if (place.family === 6) {
       // IPv6 needs no mapping, only a router that lets packets in, and hole punching is good at that.
       log.debug("the router opens no port for IPv6", { router: place.gateway, reason: message });

@@ -2,7 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FamilyFacts, NetcheckFacts, RendezvousFacts, StunServerFacts } from "../../src/daemon/netcheck-report.ts";
+import type {
+  FamilyFacts,
+  NetcheckFacts,
+  RendezvousFacts,
+  RouterFacts,
+  StunServerFacts,
+} from "../../src/daemon/netcheck-report.ts";
 import { netcheckText } from "../../src/daemon/netcheck-text.ts";
 import { judgeNetwork } from "../../src/daemon/netcheck-verdict.ts";
 import { Output } from "../../src/daemon/output.ts";
@@ -75,6 +81,7 @@ const facts = (fields: Partial<NetcheckFacts> = {}): NetcheckFacts => ({
   ipv6: absent,
   rendezvous: [rendezvous],
   stun: [],
+  routers: [],
   ...fields,
 });
 
@@ -111,6 +118,16 @@ test("what was not measured is not known, and it is said how to measure it", () 
   assert.match(summary, /cannot be told: only one address and port/);
   assert.match(advice, /--alternate/);
   assert.match(words({ ipv4: unmeasured, rendezvous: [], stun: [stun] }).advice, /second STUN server/);
+});
+
+test("a router that maps ports makes even a hard NAT easy, and one behind another does not", () => {
+  const mapping = { gateway: "192.168.1.1", protocol: "PCP", external: "203.0.113.21:4000", reason: null } as const;
+  const eased = words({ ipv4: hard, routers: [mapping] });
+  assert.deepEqual(eased.direct, { open: "yes", home: "yes", strict: "yes", ipv6: "no" });
+  assert.match(eased.summary, /opens a port/);
+  assert.equal(eased.advice, "");
+  const nested = { ...mapping, protocol: null, external: null, reason: "carrier-nat" } as const;
+  assert.match(words({ ipv4: hard, routers: [nested] }).advice, /behind another one/);
 });
 
 test("IPv6 is a way past everything, where it is known to work", () => {
@@ -189,7 +206,13 @@ test("the first lines use no word that a person would have to look up", () => {
 test("the text fits a terminal, whatever the network", () => {
   const style = new Output(false, false);
   for (const ipv4 of [home, hard, silent, absent, unmeasured]) {
-    const all = facts({ ipv4, stun: [stun] });
+    const routers = [null, "silent", "refused", "carrier-nat"].map((reason) => ({
+      gateway: "192.168.1.1",
+      protocol: reason === null ? "NAT-PMP" : null,
+      external: reason === null ? "203.0.113.21:40000" : null,
+      reason: reason as RouterFacts["reason"],
+    }));
+    const all = facts({ ipv4, stun: [stun], routers });
     const lines = netcheckText({ event: "netcheck", ...judgeNetwork(all), ...all }, style);
     for (const line of lines) assert.ok(line.length <= 110, line);
     assert.ok(

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Lab } from "./lab.ts";
+import { giveMappableAddresses, MappingRouter } from "./mapping-router.ts";
 import { assertNats, type Dependence, expectedBehaviour } from "./nat-observation.ts";
 import type { NatKind } from "./router-rules.ts";
 import { COTURN_PORTS, RENDEZVOUS_PORTS, startCoturn, startDiscoveryRendezvous, startProgram } from "./stun-servers.ts";
@@ -30,6 +31,7 @@ interface Report {
   readonly summary: readonly string[];
   readonly ipv4: FamilyFields;
   readonly rendezvous: readonly { readonly udp: boolean; readonly tcp: string }[];
+  readonly routers: readonly { readonly protocol: string | null; readonly external: string | null }[];
 }
 
 async function netcheck(
@@ -148,6 +150,27 @@ test("an agent measures its NAT as soon as its rendezvous has taken it", async (
   const strict = "address-and-port-dependent";
   assert.match(a ?? "", new RegExp(`mapping="?${strict}.*filtering="?${strict}`));
   assert.match(b ?? "", /mapping="?endpoint-independent.*filtering="?address-dependent/);
+});
+
+test("a router that maps ports is asked, found to, and left as it was", async (context) => {
+  const lab = await Lab.create({ A: "symmetric", B: "symmetric" });
+  context.after(() => lab.destroy());
+  const { A, B } = lab.sites;
+  await giveMappableAddresses(lab, A, B);
+  await startDiscoveryRendezvous(lab);
+  const [pcp, upnp] = [await MappingRouter.start(lab, A, ["PCP"]), await MappingRouter.start(lab, B, ["UPnP"])];
+  const [a, b] = await Promise.all([A, B].map(({ host }) => netcheck(lab, host, rendezvousArgs(lab))));
+  for (const [report, router, protocol] of [
+    [a, pcp, "PCP"],
+    [b, upnp, "UPnP"],
+  ] as const) {
+    assert.equal(report?.routers[0]?.protocol, protocol);
+    assert.equal(report?.routers[0]?.external?.split(":")[0], router.address);
+    assert.equal(report?.direct.strict, "yes");
+    // The port that is mapped is none of those by which the NAT is measured.
+    assert.equal(report?.ipv4.mapping, "address-and-port-dependent");
+    assert.deepEqual(await router.mappings(), []);
+  }
 });
 
 /** Clients for RFC 5780 by other people: what they call what they find, behind four kinds of routers. */

@@ -1,0 +1,104 @@
+// A responder under load asks for a cookie first, and whoever shows one may still not knock without end.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SeededRandom } from "../sim/seeded-random.ts";
+import { addressOf, give, Tap, type TappedDatagram, take } from "./datagram-tap.ts";
+import { EndpointMachine } from "./endpoint-machine.ts";
+
+const elsewhere = addressOf("203.0.113.7");
+
+function pair(psk?: Uint8Array): Tap {
+  const random = new SeededRandom(7);
+  return new Tap(new EndpointMachine(random.fork("a"), {}, psk), new EndpointMachine(random.fork("b"), {}, psk));
+}
+
+/** A new endpoint's initiation towards `tap.b`. */
+function initiation(tap: Tap, label: string, psk?: Uint8Array): { machine: EndpointMachine; sent: TappedDatagram[] } {
+  const machine = new EndpointMachine(new SeededRandom(11).fork(label), {}, psk);
+  machine.connect(tap.nowMs, tap.b.identity, tap.addressB, psk);
+  return { machine, sent: take(machine, tap.nowMs) };
+}
+
+function flipped(datagrams: readonly TappedDatagram[], at: number): TappedDatagram[] {
+  return datagrams.map(({ route, bytes }) => {
+    const copy = bytes.slice();
+    const index = at < 0 ? copy.length + at : at;
+    copy[index] = (copy[index] as number) ^ 1;
+    return { route, bytes: copy };
+  });
+}
+
+/** Lets `count` strangers knock within a moment. */
+function load(tap: Tap, count: number): void {
+  for (let i = 0; i < count; i++) {
+    give(tap.b, tap.nowMs, elsewhere, initiation(tap, `load ${i}`).sent);
+    take(tap.b, tap.nowMs);
+  }
+}
+
+test("under load an initiation is answered with a cookie, and with the cookie at once", () => {
+  const tap = pair();
+  load(tap, 101);
+  assert.ok(tap.b.endpoint.refused.cookieAsked > 0);
+  const connection = tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
+  const count = tap.b.endpoint.connectionCount;
+  give(tap.b, tap.nowMs, tap.addressA, take(tap.a, tap.nowMs));
+  const cookie = take(tap.b, tap.nowMs);
+  assert.equal(cookie[0]?.bytes[0], 0xc3);
+  assert.equal(tap.b.endpoint.connectionCount, count, "no work was done for it");
+  give(tap.a, tap.nowMs, tap.addressB, cookie);
+  tap.settle();
+  assert.equal(connection.state, "connected");
+});
+
+test("a cookie is good for the address that it was sent to, and for no other", () => {
+  const tap = pair();
+  load(tap, 101);
+  const connection = tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
+  give(tap.b, tap.nowMs, tap.addressA, take(tap.a, tap.nowMs));
+  give(tap.a, tap.nowMs, tap.addressB, take(tap.b, tap.nowMs));
+  give(tap.b, tap.nowMs, elsewhere, take(tap.a, tap.nowMs));
+  assert.equal(take(tap.b, tap.nowMs)[0]?.bytes[0], 0xc3);
+  assert.equal(connection.state, "handshaking");
+});
+
+test("a forged cookie reply changes nothing, and cookies one after another are not answered one by one", () => {
+  const tap = pair();
+  load(tap, 101);
+  tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
+  const first = take(tap.a, tap.nowMs);
+  give(tap.b, tap.nowMs, tap.addressA, first);
+  const cookie = take(tap.b, tap.nowMs);
+  give(tap.a, tap.nowMs, tap.addressB, flipped(cookie, 40));
+  assert.deepEqual(take(tap.a, tap.nowMs), []);
+  // Each time the responder sees another address, as behind a NAT that maps every packet anew.
+  let initiations = 0;
+  let next = cookie;
+  for (let i = 0; i < 50; i++) {
+    give(tap.a, tap.nowMs, tap.addressB, next);
+    const again = take(tap.a, tap.nowMs);
+    initiations += again.length;
+    give(tap.b, tap.nowMs, addressOf("203.0.113.8", 2000 + i), again.length > 0 ? again : first);
+    next = take(tap.b, tap.nowMs);
+  }
+  assert.ok(initiations <= 3, `${initiations} initiations without any time passing`);
+});
+
+test("with a cookie an address may still not knock without end", () => {
+  const tap = pair();
+  load(tap, 101);
+  let answered = 0;
+  for (let i = 0; i < 200; i++) {
+    const { machine, sent } = initiation(tap, `knock ${i}`);
+    give(tap.b, tap.nowMs, elsewhere, sent);
+    give(machine, tap.nowMs, tap.addressB, take(tap.b, tap.nowMs));
+    give(tap.b, tap.nowMs, elsewhere, take(machine, tap.nowMs));
+    if (take(tap.b, tap.nowMs).some(({ bytes }) => bytes[0] === 0xc2)) answered++;
+  }
+  assert.ok(answered <= 30, `${answered} handshakes for one address in no time`);
+  // Somebody else is served all the same.
+  const connection = tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
+  tap.settle();
+  assert.equal(connection.state, "connected");
+});

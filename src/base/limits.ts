@@ -258,6 +258,8 @@ export const KEEPALIVE_MS = 18_000;
 export const SUSPECT_PTO_COUNT = 2;
 /** Packets of a path in doubt, one that left a probe timeout pass, that are sent over another one as well: an initial window. */
 export const DOUBT_COPIES_MAX = 10;
+/** A receiver whose data have ceased asks after this long whether its path is still there. */
+export const SILENCE_MS = 1_500;
 /** A suspect path with another one beside it is given up after this long without an answer. */
 export const PATH_FAIL_MS = 8_000;
 
@@ -429,10 +431,10 @@ export const RENDEZVOUS_PAUSE_LATE_MAX_MS = 15_000;
 export const RENDEZVOUS_STALL_MS = 1_500;
 /** Without an answer over UDP for this long, streams are tried beside it: three initiations have gone out by then. */
 export const RENDEZVOUS_UDP_PATIENCE_MS = 1_500;
-/** While the session goes over a stream UDP is asked again after this long, with one small packet; doubling … */
-export const RENDEZVOUS_UDP_RETRY_MS = 5_000;
-/** … up to this. */
-export const RENDEZVOUS_UDP_RETRY_MAX_MS = 60_000;
+/** While the session goes over a stream UDP is asked again after this long, with one packet of some 70 bytes; doubling … */
+export const RENDEZVOUS_UDP_RETRY_MS = 2_000;
+/** … up to this: hardly more than the keepalives that a session over UDP would cost. */
+export const RENDEZVOUS_UDP_RETRY_MAX_MS = 30_000;
 /** A stream is kept beside UDP for this long when that works again: should it fail at once, nothing is lost. */
 export const RENDEZVOUS_UDP_HOLD_MS = 10_000;
 /** REGISTER is sent this often at most. */

@@ -136,7 +136,9 @@ export class PacketReceiver implements FrameVisitor {
   }
 
   onStream(id: number, offset: number, fin: boolean, bytes: Uint8Array, start: number, end: number): void {
-    if (!this.isOver) this.connection.streams.onStreamFrame(id, offset, fin, bytes, start, end);
+    if (this.isOver) return;
+    this.connection.paths.dataHeardAtMs = this.nowMs;
+    this.connection.streams.onStreamFrame(id, offset, fin, bytes, start, end);
   }
 
   onMaxData(maxBytes: number): void {

@@ -15,6 +15,8 @@ export class PathTable {
   private readonly emit: (event: ConnectionEvent) => void;
   private readonly paths: Path[] = [];
   private readonly usable: Path[] = [];
+  /** When stream data came last over any path, in ms. */
+  dataHeardAtMs = Number.NEGATIVE_INFINITY;
   private nextId = 1;
   private current: Path | undefined;
   private stalledNow = false;

@@ -1,6 +1,6 @@
 // What has to happen on the paths of a connection when time passes: loss, probes, keepalives, and acknowledgements that are due.
 
-import { DOUBT_COPIES_MAX } from "../base/limits.ts";
+import { DOUBT_COPIES_MAX, SILENCE_MS } from "../base/limits.ts";
 import type { PacketOwner, Path } from "./path.ts";
 import type { PathTable } from "./path-table.ts";
 import type { ReceiveSpace } from "./receive-space.ts";
@@ -36,7 +36,15 @@ export class PathTimers {
     if (path.pingWanted) return Number.POSITIVE_INFINITY;
     // A relay in reserve is reached through the session with the rendezvous, which keeps the mapping; it only must not fall idle.
     const factor = path.via === "relay" && !path.active ? 3 : 1;
-    return path.lastSentAtMs + this.keepaliveMs * factor;
+    return Math.min(path.lastSentAtMs + this.keepaliveMs * factor, this.silenceAtMs(path));
+  }
+
+  /** Who only receives has nothing in flight that would be missed: when the data cease, the path is asked once. */
+  private silenceAtMs(path: Path): number {
+    const { dataHeardAtMs } = this.paths;
+    return path.active && dataHeardAtMs > path.lastElicitingAtMs
+      ? dataHeardAtMs + SILENCE_MS
+      : Number.POSITIVE_INFINITY;
   }
 
   handleTimeout(nowMs: number): void {

@@ -145,9 +145,9 @@ test("the side that did not notice keeps its path, and the one that gave it up f
   const made = worldOf(30);
   made.world.runFor(10_000);
   made.cut(0);
-  const record = made.upload(20_000);
+  // Data would make their receiver notice as well.
+  made.connection.ping();
   made.world.runUntil(() => made.connection.paths.all.some((path) => path.state === "failed"), 30_000);
-  assert.equal(made.twin(record)?.ended, true);
   made.mend(0);
   assert.ok(made.accepted.paths.all.every((path) => path.state === "working"));
   // Nobody probes; B's keepalive on its own path is the only sign of life.

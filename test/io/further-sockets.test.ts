@@ -23,7 +23,7 @@ function make() {
 test("sockets are taken in under their numbers, on ports of their own, and closed again", async () => {
   const { sockets, open } = make();
   sockets.open([1000, 1001]);
-  await sleep(50);
+  await sleep(200);
   assert.deepEqual([...open.keys()].sort(), [1000, 1001]);
   assert.notEqual(open.get(1000)?.localPort, open.get(1001)?.localPort);
   sockets.close([1000]);
@@ -36,6 +36,6 @@ test("one that is not wanted any more when it is open is not taken in", async ()
   const { sockets, open } = make();
   sockets.open([1000]);
   sockets.close([1000]);
-  await sleep(50);
+  await sleep(200);
   assert.equal(open.size, 0);
 });

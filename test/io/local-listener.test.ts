@@ -40,7 +40,7 @@ test("what a program wrote before anybody took its connection is not lost", asyn
   const dial = await listen(t, (socket) => waiting.add(socket));
   const client = await dial();
   client.end("early words");
-  await sleep(50);
+  await sleep(200);
   assert.equal(waiting.size, 1);
   const socket = waiting.oldest() as Socket;
   assert.equal(socket.bytesRead, 0, "nothing is read while it waits");

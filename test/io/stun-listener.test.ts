@@ -84,7 +84,7 @@ test("one host gets so many connections and no more, and a place is free again b
   assert.equal((await read(refused, 1)).length, 0);
   const [first] = clients as [Socket];
   first.destroy();
-  await sleep(50);
+  await sleep(200);
   const next = await connectOne();
   next.write(request());
   assert.equal((await read(next, 32)).length, 32);

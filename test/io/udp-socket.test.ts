@@ -95,7 +95,7 @@ testBoth("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 
   send(six.socket, "::1", both.socket.localPort, [6]);
   send(both.socket, "127.0.0.1", four.socket.localPort, [44]);
   send(both.socket, "::1", six.socket.localPort, [66]);
-  await sleep(50);
+  await sleep(200);
   const seen = ({ received }: OpenSocket) => received.map(({ from, bytes }) => ({ from, bytes }));
   assert.deepEqual(
     seen(both).sort((a, b) => (a.bytes[0] as number) - (b.bytes[0] as number)),
@@ -202,7 +202,7 @@ testBoth("a socket may be closed by what it received", async (_t, open) => {
   const a = await open("127.0.0.1");
   const b = await open("127.0.0.1", {}, (socket) => socket.close());
   for (let i = 0; i < 5; i++) send(a.socket, "127.0.0.1", b.socket.localPort, [i]);
-  await sleep(50);
+  await sleep(200);
   assert.deepEqual(
     b.received.map(({ bytes }) => bytes),
     [[0]],
@@ -232,7 +232,7 @@ testBoth("a packet that the kernel refuses is counted, and the next one goes", a
   send(a.socket, "192.0.2.1", 9, [1]);
   send(a.socket, "::1", 9, [1]);
   send(a.socket, "127.0.0.1", b.socket.localPort, [2]);
-  await sleep(50);
+  await sleep(200);
   assert.deepEqual(
     b.received.map(({ bytes }) => bytes),
     [[2]],

@@ -45,11 +45,14 @@ export function quantile(values: readonly number[], share: number): number | und
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
 
-function faultsOfRun(run: MatrixRun, meeting: Meeting): string[] {
+/** Where UDP is blocked two agents may still meet over TCP, if both routers keep ports; the relay is enough. */
+const mayBeDirect = (pair: NatPair): boolean => meetingOf(pair) !== "relay" || pair.some(blocksUdp);
+
+function faultsOfRun(run: MatrixRun, pair: NatPair): string[] {
   const faults: string[] = [];
-  const wanted = meeting === "relay" ? "relay" : "direct";
   if (run.trouble !== "") faults.push(run.trouble);
-  else if (run.via !== wanted) faults.push(`${run.via} instead of ${wanted}`);
+  else if (run.via === "relay" && meetingOf(pair) !== "relay") faults.push("relay instead of direct");
+  else if (run.via === "direct" && !mayBeDirect(pair)) faults.push("direct instead of relay");
   else if (!run.isWhole) faults.push("the transfer was not whole");
   for (const { alive, newPerSecond } of run.flows) {
     if (alive > FLOWS_MAX) faults.push(`${alive} flows in a router`);
@@ -60,8 +63,7 @@ function faultsOfRun(run: MatrixRun, meeting: Meeting): string[] {
 
 /** @returns what is wrong on any machine, each fault once. */
 export function faultsOf(row: MatrixRow): string[] {
-  const meeting = meetingOf(row.pair);
-  return [...new Set(row.runs.flatMap((run) => faultsOfRun(run, meeting)))];
+  return [...new Set(row.runs.flatMap((run) => faultsOfRun(run, row.pair)))];
 }
 
 /** @returns which times are longer than they may be on a machine with nothing else to do. */

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { addressOf, give, Tap, type TappedDatagram, take } from "./datagram-tap.ts";
 import { EndpointMachine } from "./endpoint-machine.ts";
+import { PuppetPeer } from "./puppet-peer.ts";
 
 const elsewhere = addressOf("203.0.113.5");
 
@@ -69,4 +70,35 @@ test("forged, cut and repeated packets change nothing in what two sides say to e
   assert.ok(undisturbed.length > 200);
   assert.deepEqual(disturbed.slice(0, 5), undisturbed.slice(0, 5));
   assert.equal(disturbed.join("\n"), undisturbed.join("\n"));
+});
+
+test("forged packets keep no connection alive", () => {
+  const puppet = new PuppetPeer({ idleTimeoutMs: 60_000 });
+  const startMs = puppet.nowMs;
+  while (puppet.connection.state === "connected" && puppet.nowMs < startMs + 120_000) {
+    const forged = puppet.packet([{ type: "ping" }]);
+    forged[20] = (forged[20] as number) ^ 1;
+    puppet.deliver(forged);
+    puppet.pass(1_000);
+  }
+  assert.ok(puppet.nowMs <= startMs + 61_000, `${puppet.nowMs - startMs} ms`);
+});
+
+test("a forged packet confirms no handshake", () => {
+  const random = new SeededRandom(3);
+  const tap = new Tap(new EndpointMachine(random.fork("a")), new EndpointMachine(random.fork("b")));
+  tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
+  give(tap.b, tap.nowMs, tap.addressA, take(tap.a, tap.nowMs));
+  give(tap.a, tap.nowMs, tap.addressB, take(tap.b, tap.nowMs));
+  const first = take(tap.a, tap.nowMs);
+  for (const { route, bytes } of first) {
+    const forged = bytes.slice();
+    forged[forged.length - 1] = (forged.at(-1) as number) ^ 1;
+    give(tap.b, tap.nowMs, tap.addressA, [{ route, bytes: forged }]);
+  }
+  assert.deepEqual(take(tap.b, tap.nowMs), []);
+  assert.equal(tap.b.accepted.length, 0);
+  give(tap.b, tap.nowMs, tap.addressA, first);
+  take(tap.b, tap.nowMs);
+  assert.equal(tap.b.accepted.length, 1);
 });

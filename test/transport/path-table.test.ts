@@ -64,6 +64,16 @@ test("direct goes before the relay, whatever their round trips", () => {
   assert.equal(relay.active, false);
 });
 
+test("a path that works keeps what it has in flight when another one takes over", () => {
+  const bench = new Bench();
+  const relay = bench.open(0, relayed(1));
+  relay.onPacketSent(relay.sent.prepare(10), 10, 1200, true);
+  bench.open(20, direct(1));
+  assert.equal(relay.active, false);
+  assert.deepEqual(bench.lost, []);
+  assert.equal(relay.bytesInFlight, 1200);
+});
+
 test("among direct paths a change needs a clear gain", () => {
   const bench = new Bench();
   const first = bench.open(0, direct(1), 50);

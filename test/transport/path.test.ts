@@ -186,6 +186,14 @@ test("a long outage in which one packet came through is no persistent congestion
   assert.ok(path.windowBytes >= window * 0.48, "one more cut, and no collapse");
 });
 
+test("losses on both sides of a packet that arrived are no persistent congestion, however long they last", () => {
+  const { path } = warm();
+  const [first = 0] = Array.from({ length: 40 }, (_, i) => send(path, 200 + i * 50));
+  const newest = send(path, 2_300);
+  ack(path, 2_400, newest, newest, first + 20, first + 20);
+  assert.ok(path.windowBytes > 2 * BYTES, `${path.windowBytes / BYTES} packets`);
+});
+
 test("losses before the first sample are no persistent congestion", () => {
   const { path } = bench();
   for (let i = 0; i < 10; i++) send(path, i * 1_000);

@@ -257,9 +257,12 @@ test("an initiation that is replayed never disturbs a live connection", () => {
 
 test("half-open handshakes are bounded, the oldest go first, and nothing of them stays", () => {
   const tap = pair();
+  const stranger = new EndpointMachine(new SeededRandom(11).fork("stranger"));
   for (let i = 0; i < HALF_OPEN_MAX + 40; i++) {
     tap.nowMs += 20;
-    give(tap.b, tap.nowMs, addressOf("203.0.113.9", 1000 + i), initiation(tap, `stranger ${i}`).sent);
+    const connection = stranger.connect(tap.nowMs, tap.b.identity, tap.addressB);
+    give(tap.b, tap.nowMs, addressOf("203.0.113.9", 1000 + i), take(stranger, tap.nowMs));
+    connection.close(tap.nowMs, 0, "that was all");
     take(tap.b, tap.nowMs);
   }
   assert.ok(tap.b.endpoint.connectionCount <= HALF_OPEN_MAX, `${tap.b.endpoint.connectionCount} half-open`);

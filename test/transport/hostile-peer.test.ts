@@ -279,7 +279,7 @@ test("no frames, in whatever order, make an endpoint throw or break its own rule
       }
       puppet.pass(5_000);
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
 
@@ -318,6 +318,6 @@ test("frames that are nearly right reach deep and break nothing", () => {
       const sentTo = puppet.connection.paths.all.length;
       assert.ok(sentTo <= 16);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });

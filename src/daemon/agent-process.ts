@@ -184,6 +184,7 @@ export class AgentProcess {
         this.driver.wake();
       },
       onUnknownHost: (message) => output.trouble("unknown-host", message),
+      isProxied: (host) => this.dialler.proxyTo(host) !== undefined,
       onKeyChanged: (error) => this.onRefusal(error),
     });
   }

@@ -12,6 +12,7 @@ import type { OperatingError } from "./usage-error.ts";
 /** One rendezvous as the agent takes it. */
 export interface ResolvedRendezvous extends RendezvousAddress {
   readonly addresses: SocketAddress[];
+  readonly byName: boolean;
 }
 
 export interface RendezvousDirectoryOptions {
@@ -23,6 +24,8 @@ export interface RendezvousDirectoryOptions {
   onChange(list: ResolvedRendezvous[]): void;
   /** A name cannot be resolved; it is being tried again. */
   onUnknownHost(message: string): void;
+  /** Whether a host is reached through a proxy, which resolves its name. */
+  isProxied(host: string): boolean;
   /** A rendezvous shows another key than the one that was pinned for it. It is not used. */
   onKeyChanged(error: OperatingError): void;
 }
@@ -34,6 +37,8 @@ interface Entry {
   publicKey: Uint8Array | undefined;
   readonly pinned: boolean;
   addresses: readonly SocketAddress[];
+  /** Its name cannot be resolved here, and a proxy is to do it. */
+  byName: boolean;
   probing: boolean;
 }
 
@@ -53,7 +58,7 @@ export class RendezvousDirectory {
       ...place,
       families: this.options.families,
       onAddresses: (addresses) => this.onAddresses(key, addresses),
-      onUnknown: this.options.onUnknownHost,
+      onUnknown: (message) => this.onUnknown(key, message),
     });
     this.entries.set(key, {
       place,
@@ -61,6 +66,7 @@ export class RendezvousDirectory {
       publicKey: publicKey ?? this.options.pins.get(place),
       pinned: publicKey === undefined,
       addresses: [],
+      byName: false,
       probing: false,
     });
   }
@@ -120,11 +126,20 @@ export class RendezvousDirectory {
     this.announce();
   }
 
+  private onUnknown(key: string, message: string): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return;
+    entry.byName = this.options.isProxied(entry.place.host);
+    if (entry.byName) this.announce();
+    else this.options.onUnknownHost(message);
+  }
+
   private announce(): void {
-    const known = [...this.entries.values()].filter(({ addresses }) => addresses.length > 0);
+    const known = [...this.entries.values()].filter(({ addresses, byName }) => addresses.length > 0 || byName);
     this.options.onChange(
-      known.map(({ place, publicKey, addresses }) => ({
+      known.map(({ place, publicKey, addresses, byName }) => ({
         ...place,
+        byName,
         addresses: [...addresses],
         ...(publicKey === undefined ? {} : { publicKey }),
       })),

@@ -60,6 +60,11 @@ export class CarrierDialler {
     else void this.openToRendezvous(goal);
   }
 
+  /** @returns the proxy by which a host is reached, if any. */
+  proxyTo(host: string): URL | undefined {
+    return isException(this.options.environment, host) ? undefined : this.proxy;
+  }
+
   /** Nothing is opened any more. */
   stop(): void {
     this.stopped.abort();
@@ -82,11 +87,11 @@ export class CarrierDialler {
 
   private waysTo({ host, addresses }: RendezvousGoal): Way[] {
     const ways: Way[] = [];
-    const { proxy } = this;
+    const proxy = this.proxyTo(host);
     if (addresses.length > 0) {
       ways.push({ byProxy: false, connect: (port) => connectFirst(addresses.map((at) => ({ ...at, port }))) });
     }
-    if (proxy !== undefined && !isException(this.options.environment, host)) {
+    if (proxy !== undefined) {
       ways.push({ byProxy: true, connect: (port) => connectByProxy(proxy, host, port) });
     }
     return ways;

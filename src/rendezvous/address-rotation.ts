@@ -1,4 +1,5 @@
-// The addresses of one rendezvous, which get their turns one after the other: often one family does not work at all.
+// The addresses of one rendezvous, which get their turns one after the other: often one family does not work at all. There is none
+// where a name cannot be resolved, and a proxy may know better.
 
 import type { SocketAddress } from "../base/address.ts";
 import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_ATTEMPT_SHORT_MS } from "../base/limits.ts";
@@ -28,11 +29,11 @@ export class AddressRotation {
   /** The attempt has failed. @returns whether all have had their turn now. */
   next(): boolean {
     this.turns++;
-    return this.turns % this.all.length === 0;
+    return this.all.length === 0 || this.turns % this.all.length === 0;
   }
 
   /** The attempt has succeeded: later ones begin in a hurry, and with this address. */
   keep(): void {
-    this.turns %= this.all.length;
+    this.turns %= Math.max(1, this.all.length);
   }
 }

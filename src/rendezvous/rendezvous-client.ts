@@ -29,22 +29,16 @@ import { ReconnectSchedule } from "./reconnect-schedule.ts";
 import { RendezvousAttempt } from "./rendezvous-attempt.ts";
 import { type OpenRequest, RendezvousConversation } from "./rendezvous-conversation.ts";
 import type { RendezvousEvent } from "./rendezvous-event.ts";
+import type { RendezvousTarget, UnresolvedTarget } from "./rendezvous-target.ts";
 import { StreamFallback } from "./stream-fallback.ts";
+
+export type { RendezvousTarget } from "./rendezvous-target.ts";
 
 export interface RendezvousClientConfig {
   readonly endpoint: Endpoint;
   readonly routes: RouteTable;
   readonly random: Random;
   readonly log: Log;
-}
-
-/** Which rendezvous. */
-export interface RendezvousTarget {
-  readonly address: SocketAddress;
-  /** Further addresses of the same one, of the other family say; attempts go through all of them in turn. */
-  readonly alternatives?: readonly SocketAddress[];
-  /** Ed25519. Without it the first answer is believed, and told by "identity". */
-  readonly publicKey?: Uint8Array;
 }
 
 const timer = { attempt: 0, retry: 1, stall: 2 } as const;
@@ -58,6 +52,7 @@ export class RendezvousClient {
   private readonly streams = new StreamFallback();
   private readonly timers = new TimerTable(3);
   private readonly events: RendezvousEvent[] = [];
+  private isWanted = false;
   private addresses = new AddressRotation([]);
   private trustedKey: Uint8Array | undefined;
   /** The connection that carries the conversation, also while it is stalled. */
@@ -95,9 +90,10 @@ export class RendezvousClient {
   }
 
   /** Begins to hold a session with this rendezvous. One with another is kept until then. */
-  start(nowMs: number, target: RendezvousTarget): void {
-    const holds = this.holds(target);
-    this.addresses = new AddressRotation([target.address, ...(target.alternatives ?? [])]);
+  start(nowMs: number, target: RendezvousTarget | UnresolvedTarget): void {
+    const holds = "address" in target && this.holds(target);
+    this.isWanted = true;
+    this.addresses = new AddressRotation("address" in target ? [target.address, ...(target.alternatives ?? [])] : []);
     this.schedule.reset();
     if (holds) {
       this.trustedKey = this.session?.remoteIdentity;
@@ -111,7 +107,7 @@ export class RendezvousClient {
 
   /** Ends the session for good. */
   stop(nowMs: number): void {
-    this.addresses = new AddressRotation([]);
+    this.isWanted = false;
     this.dropAttempt(nowMs);
     for (const row of Object.values(timer)) this.timers.clear(row);
     this.streams.stop();
@@ -153,7 +149,7 @@ export class RendezvousClient {
 
   /** A stream to the rendezvous is open. */
   addStream(nowMs: number, route: Route): void {
-    if (this.isConnected || this.addresses.current === undefined) {
+    if (this.isConnected || !this.isWanted) {
       this.events.push({ type: "stream-unwanted", carrier: route.carrier });
       return;
     }
@@ -235,12 +231,13 @@ export class RendezvousClient {
 
   private beginAttempt(nowMs: number): void {
     this.dropAttempt(nowMs);
+    if (!this.isWanted) return;
     const address = this.addresses.current;
-    if (address === undefined) return;
     this.timers.set(timer.attempt, nowMs + this.addresses.attemptMs);
     // A session that has fallen silent was patience enough.
-    this.streams.onAsked(nowMs, this.conversation.isPaused ? 0 : RENDEZVOUS_UDP_PATIENCE_MS);
-    const routes = [this.routes.direct(address), ...this.streams.routes];
+    const isPatient = address !== undefined && !this.conversation.isPaused;
+    this.streams.onAsked(nowMs, isPatient ? RENDEZVOUS_UDP_PATIENCE_MS : 0);
+    const routes = [...(address === undefined ? [] : [this.routes.direct(address)]), ...this.streams.routes];
     if (!this.attempt.begin(nowMs, routes, this.trustedKey)) this.failAttempt(nowMs, "its public key is no valid one");
   }
 
@@ -264,7 +261,7 @@ export class RendezvousClient {
     // A pause is due when all addresses have had their turn.
     const roundIsOver = this.addresses.next();
     this.timers.set(timer.retry, roundIsOver ? nowMs + this.schedule.pauseMs(nowMs) : nowMs);
-    if (address !== undefined) this.events.push({ type: "unreachable", address, message });
+    this.events.push({ type: "unreachable", address, message });
   }
 
   private handleAttemptEvent(nowMs: number, connection: Connection, event: ConnectionEvent): void {

@@ -25,7 +25,7 @@ export type RendezvousEvent =
   /** There is none any more; a new one is being tried for. `message` is a sentence for people. */
   | { readonly type: "lost"; readonly message: string }
   /** An attempt has failed; the next follows by itself. */
-  | { readonly type: "unreachable"; readonly address: SocketAddress; readonly message: string }
+  | { readonly type: "unreachable"; readonly address: SocketAddress | undefined; readonly message: string }
   /** The registration is in force; `address` is where the rendezvous sees this agent. */
   | { readonly type: "registered"; readonly address: SocketAddress }
   | { readonly type: "observed"; readonly address: SocketAddress }

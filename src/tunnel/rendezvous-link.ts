@@ -25,6 +25,8 @@ export interface RendezvousPlace {
   readonly websocketPort?: number;
   /** Its name, resolved; none while it cannot be. */
   readonly addresses: readonly SocketAddress[];
+  /** Whether streams may lead there by its name alone: there is a proxy, which resolves it. */
+  readonly byName?: boolean;
   /** Ed25519; unknown until it was asked for and pinned. */
   readonly publicKey?: Uint8Array;
 }
@@ -56,7 +58,7 @@ export class RendezvousLink implements StreamOwner {
   }
 
   setPlaces(nowMs: number, places: readonly RendezvousPlace[]): void {
-    this.places = places.filter((place) => place.addresses.length > 0);
+    this.places = places.filter((place) => place.addresses.length > 0 || place.byName === true);
     const before = this.place;
     const kept = before && this.places.find((place) => isSame(place, before));
     if (kept === undefined) this.use(nowMs, this.places[0]);
@@ -66,11 +68,11 @@ export class RendezvousLink implements StreamOwner {
   private use(nowMs: number, place: RendezvousPlace | undefined): void {
     this.place = place;
     this.failures = 0;
-    const [address, ...alternatives] = place?.addresses ?? [];
-    if (place === undefined || address === undefined) return;
+    if (place === undefined) return;
     this.relays = new Set(place.addresses.map(formatSocketAddress));
-    const { publicKey } = place;
-    this.client.start(nowMs, { address, alternatives, ...(publicKey === undefined ? {} : { publicKey }) });
+    const [address, ...alternatives] = place.addresses;
+    const key = place.publicKey === undefined ? {} : { publicKey: place.publicKey };
+    this.client.start(nowMs, address === undefined ? key : { address, alternatives, ...key });
   }
 
   // ---- what the agent asks for

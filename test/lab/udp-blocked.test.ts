@@ -4,12 +4,13 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { Download } from "./download.ts";
-import type { LabProcess } from "./lab-process.ts";
+import type { LabEvent, LabProcess } from "./lab-process.ts";
 import { type LabTunnel, labTest, pathEvent, type StartOptions } from "./lab-tunnel.ts";
 import { rendezvousAddresses } from "./topology.ts";
 
 const MB = 1_000_000;
 const blocked = { A: "udp-blocked", B: "udp-blocked" } as const;
+const homeRouters = { A: "port-restricted", B: "port-restricted" } as const;
 /** After so long without an answer UDP is taken to be dead. */
 const UDP_PATIENCE_MS = 1_500;
 
@@ -67,5 +68,36 @@ labTest(
     assert.match(String(direct.fields.remote), new RegExp(`^${lab.sites.A.router.address}:`));
     assert.ok(direct.atMs - relayed.atMs <= 2_000, `direct after ${direct.atMs - relayed.atMs} ms`);
     await Download.start(lab, tunnel.clientHost, { local, lengthBytes: 50 * MB, limitSeconds: 30 }).assertWhole();
+  },
+);
+
+labTest(
+  "a transfer goes on over TCP when UDP dies in its middle, and over UDP again when that is back",
+  homeRouters,
+  async (tunnel) => {
+    const { lab } = tunnel;
+    await tunnel.startRendezvous();
+    await tunnel.serveFiles(3000);
+    const exposed = await tunnel.expose(3000);
+    const { process, local } = await tunnel.connect(exposed.ticket, 3000);
+    await pathEvent(process, "direct", 10_000);
+    const order = { local, lengthBytes: 400 * MB, bytesPerSecond: 10 * MB, limitSeconds: 90 };
+    const download = Download.start(lab, tunnel.clientHost, order);
+    await download.waitForBytes(20 * MB, 10_000);
+
+    const eventsBefore = process.events.length;
+    const cutMs = performance.now();
+    const cut = await lab.faults.cutAllUdp();
+    await process.waitForJson("path", 15_000, ({ fields }) => fields.over === "tcp", eventsBefore);
+    await download.waitForBytes(download.bytes + 20 * MB, 15_000);
+    const pauseMs = download.longestPauseMs(cutMs, performance.now());
+    assert.ok(pauseMs <= 8_000, `nothing arrived for ${pauseMs} ms`);
+
+    const eventsOver = process.events.length;
+    await cut.restore();
+    const isBack = ({ fields }: LabEvent): boolean => fields.via === "direct" && fields.over === undefined;
+    await process.waitForJson("path", 40_000, isBack, eventsOver);
+    assert.ok(download.bytes < order.lengthBytes, "the transfer was still under way");
+    await download.assertWhole();
   },
 );

@@ -88,6 +88,8 @@ export const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 export const PACING_BURST_MS = 2;
 /** A paced burst holds at least this many packets. */
 export const PACING_BURST_PACKETS_MIN = 4;
+/** No rate is beyond this: 800 Gbit/s, and a bound for every product. */
+export const PACING_BYTES_PER_MS_MAX = 1e8;
 /** Ranges that a receiver remembers for its acknowledgements; older ones are dropped. */
 export const ACK_RANGES_MAX = 64;
 

@@ -3,21 +3,47 @@
 
 import type { RttEstimator } from "./rtt-estimator.ts";
 
+/** What a controller may ask about the packets of its path. */
+export interface PacketsInFlight {
+  readonly bytesInFlight: number;
+  /** No packet below this number is in flight or will be told of. */
+  readonly lowestRemembered: number;
+}
+
 export interface CongestionController {
   readonly name: string;
   /** Bytes that may be in flight; never below two packets. */
   readonly windowBytes: number;
-  /** What the pacer multiplies window / RTT with. */
-  readonly pacingGain: number;
-
-  onPacketSent(nowMs: number, bytes: number): void;
+  /** The rate at which packets may leave, in bytes per ms. */
+  pacingBytesPerMs(rtt: RttEstimator): number;
 
   /**
-   * Bytes newly acknowledged by one ACK frame.
+   * An ack-eliciting packet was sent.
+   * @param sent what is in flight, this packet included.
+   * @param appLimited before it there was room in the window and nothing to send.
+   */
+  onPacketSent(nowMs: number, packetNumber: number, bytes: number, sent: PacketsInFlight, appLimited: boolean): void;
+
+  /** One packet was newly acknowledged, be it that it had been taken for lost; `onAck` follows when all of the ACK frame are told. */
+  onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void;
+
+  /** One packet was found lost; `onLoss` follows. */
+  onPacketLost(nowMs: number, packetNumber: number, bytes: number): void;
+
+  /**
+   * Bytes newly acknowledged by one ACK frame; losses that it shows have been told before.
    * @param sentAtMs when the newest of them was sent.
    * @param appLimited the sender had less to send than the window allows: such a flow must not grow its window.
+   * @param bytesInFlight what is in flight now.
    */
-  onAck(nowMs: number, bytes: number, sentAtMs: number, rtt: RttEstimator, appLimited: boolean): void;
+  onAck(
+    nowMs: number,
+    bytes: number,
+    sentAtMs: number,
+    rtt: RttEstimator,
+    appLimited: boolean,
+    bytesInFlight: number,
+  ): void;
 
   /**
    * Packets were declared lost.

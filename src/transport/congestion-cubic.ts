@@ -51,7 +51,13 @@ export class CongestionCubic implements CongestionController {
     return this.window < this.thresholdBytes ? 2 : 1.25;
   }
 
+  pacingBytesPerMs(rtt: RttEstimator): number {
+    return (this.pacingGain * this.window) / rtt.smoothedMs;
+  }
+
   onPacketSent(): void {}
+  onPacketAcked(): void {}
+  onPacketLost(): void {}
 
   onAck(nowMs: number, bytes: number, sentAtMs: number, rtt: RttEstimator, appLimited: boolean): void {
     if (sentAtMs <= this.recoveryStartMs) return;

@@ -1,7 +1,7 @@
-// Spreads a window over its round trip (RFC 9002 §7.7) as a bucket that fills at the pacing rate. Timers are good to
-// about a millisecond, so the bucket holds two milliseconds of the rate, and never less than a few packets.
+// Spreads what is sent over time (RFC 9002 §7.7) as a bucket that fills at the congestion controller's rate. Timers are
+// good to about a millisecond, so the bucket holds two milliseconds of the rate, and never less than a few packets.
 
-import { PACING_BURST_MS, PACING_BURST_PACKETS_MIN } from "../base/limits.ts";
+import { PACING_BURST_MS, PACING_BURST_PACKETS_MIN, PACING_BYTES_PER_MS_MAX } from "../base/limits.ts";
 
 export class Pacer {
   private tokensBytes = Number.POSITIVE_INFINITY;
@@ -9,9 +9,9 @@ export class Pacer {
   private rateBytesPerMs = Number.POSITIVE_INFINITY;
   private burstBytes = 0;
 
-  /** Sets the rate from the window; called whenever one of these may have changed. */
-  update(windowBytes: number, smoothedRttMs: number, gain: number, packetBytes: number): void {
-    this.rateBytesPerMs = (gain * windowBytes) / Math.max(smoothedRttMs, 0.01);
+  /** Sets the rate; called whenever it may have changed. */
+  update(rateBytesPerMs: number, packetBytes: number): void {
+    this.rateBytesPerMs = Math.min(rateBytesPerMs, PACING_BYTES_PER_MS_MAX);
     this.burstBytes = Math.max(this.rateBytesPerMs * PACING_BURST_MS, PACING_BURST_PACKETS_MIN * packetBytes);
   }
 

@@ -4,7 +4,6 @@
 import {
   ACK_DELAY_MAX_MS,
   DATA_HEADER_BYTES,
-  PERSISTENT_CONGESTION_THRESHOLD,
   PTO_BASE_MAX_MS,
   PTO_MAX_MS,
   RTT_SAMPLE_MAX_MS,
@@ -16,6 +15,7 @@ import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { Route, Via } from "../base/route.ts";
 import type { CongestionController, CongestionControllerFactory } from "./congestion-controller.ts";
 import { LossDetection } from "./loss-detection.ts";
+import { LossEvent } from "./loss-event.ts";
 import { MtuDiscovery } from "./mtu-discovery.ts";
 import { Pacer } from "./pacer.ts";
 import { PathQuality } from "./path-quality.ts";
@@ -75,10 +75,7 @@ export class Path implements PathSummary {
   /** A PING is wanted: keepalive or a question of the application. */
   pingWanted = false;
   private readonly owner: PacketOwner;
-  private firstSampleAtMs = Number.POSITIVE_INFINITY;
-  /** Packets that the last reduction was for and that have not arrived after all. */
-  private lostInEvent = 0;
-  private eventStartMs = Number.NEGATIVE_INFINITY;
+  private readonly lossEvent = new LossEvent();
 
   // Sums over one ACK frame; fields, so that the visitor below is made once.
   private ackedBytes = 0;
@@ -86,10 +83,6 @@ export class Path implements PathSummary {
   private ackedNewest: SentPacket | undefined;
   private ackNowMs = 0;
   private readonly visitAcked = (packet: SentPacket): void => this.onOneAcked(packet);
-  private lossFirst: SentPacket | undefined;
-  private lossLast: SentPacket | undefined;
-  private lossBytes = 0;
-  private lossCount = 0;
   private readonly visitLost = (packet: SentPacket): void => this.onOneLost(packet);
 
   constructor(
@@ -155,7 +148,7 @@ export class Path implements PathSummary {
     this.ackOnlyPackets = 0;
     this.lastElicitingAtMs = nowMs;
     this.pingWanted = false;
-    this.congestion.onPacketSent(nowMs, bytes);
+    this.congestion.onPacketSent(nowMs, packet.packetNumber, bytes, this.sent, this.appLimited);
     this.pacer.onSent(bytes);
   }
 
@@ -167,7 +160,7 @@ export class Path implements PathSummary {
   }
 
   private updatePacer(): void {
-    this.pacer.update(this.congestion.windowBytes, this.rtt.smoothedMs, this.congestion.pacingGain, this.datagramBytes);
+    this.pacer.update(this.congestion.pacingBytesPerMs(this.rtt), this.datagramBytes);
   }
 
   // ---- acknowledgements
@@ -187,14 +180,21 @@ export class Path implements PathSummary {
     const newest = this.sent.get(largest);
     if (newest?.state === packetState.inFlight && nowMs - newest.sentAtMs <= RTT_SAMPLE_MAX_MS) {
       this.rtt.sample(nowMs - newest.sentAtMs, Math.min(delayUs / 1000, ACK_DELAY_MAX_MS));
-      if (nowMs < this.firstSampleAtMs) this.firstSampleAtMs = nowMs;
+      this.lossEvent.onRttSample(nowMs);
     }
     for (let i = 0; i < rangeCount; i++) {
       this.sent.acknowledge(ranges[i * 2 + 1] as number, ranges[i * 2] as number, this.visitAcked);
     }
     this.detectLoss(nowMs);
     if (this.ackedBytes > 0) {
-      this.congestion.onAck(nowMs, this.ackedBytes, this.ackedNewestSentAtMs, this.rtt, this.appLimited);
+      this.congestion.onAck(
+        nowMs,
+        this.ackedBytes,
+        this.ackedNewestSentAtMs,
+        this.rtt,
+        this.appLimited,
+        this.sent.bytesInFlight,
+      );
     }
     if (this.ackedNewest !== undefined) {
       this.ptoCount = 0;
@@ -210,6 +210,7 @@ export class Path implements PathSummary {
     if (packet.state === packetState.untracked || packet.state === packetState.acked) return;
     if (packet.state === packetState.inFlight) this.ackedBytes += packet.bytes;
     else if (!packet.givenUp) this.onSpuriousLoss(packet);
+    if (!packet.givenUp) this.congestion.onPacketAcked(this.ackNowMs, packet.packetNumber, packet.bytes);
     if (packet.sentAtMs >= this.ackedNewestSentAtMs) {
       this.ackedNewestSentAtMs = packet.sentAtMs;
       this.ackedNewest = packet;
@@ -225,32 +226,20 @@ export class Path implements PathSummary {
   /** A packet that was declared lost has arrived: wait longer next time, and undo the reduction if it was the last one missing. */
   private onSpuriousLoss(packet: SentPacket): void {
     this.loss.onSpurious(packet, this.ackNowMs, this.rtt);
-    const isOfLastEvent = packet.sentAtMs <= this.eventStartMs && packet.lostAtMs >= this.eventStartMs;
-    if (isOfLastEvent && !packet.mtuProbe && --this.lostInEvent === 0) this.congestion.onSpuriousLoss();
+    if (this.lossEvent.onArrived(packet)) this.congestion.onSpuriousLoss();
   }
 
   // ---- loss
 
   private detectLoss(nowMs: number): void {
-    this.lossFirst = undefined;
-    this.lossLast = undefined;
-    this.lossBytes = 0;
-    this.lossCount = 0;
+    const { lossEvent } = this;
+    lossEvent.begin();
     this.loss.detect(nowMs, this.sent, this.rtt, this.visitLost);
-    const first = this.lossFirst as SentPacket | undefined;
-    const last = this.lossLast as SentPacket | undefined;
-    if (first === undefined || last === undefined) return;
-    const spanMs = last.sentAtMs - first.sentAtMs;
-    const persistent =
-      first.sentAtMs > this.firstSampleAtMs &&
-      spanMs > this.ptoMs() * PERSISTENT_CONGESTION_THRESHOLD &&
-      this.nothingAckedBetween(first, last);
-    if (last.sentAtMs > this.eventStartMs) {
-      this.eventStartMs = nowMs;
-      this.lostInEvent = 0;
-    }
-    this.lostInEvent += this.lossCount;
-    this.congestion.onLoss(nowMs, this.lossBytes, last.sentAtMs, persistent);
+    const newestSentAtMs = lossEvent.newestSentAtMs;
+    if (newestSentAtMs === undefined) return;
+    lossEvent.end(nowMs, newestSentAtMs);
+    const persistent = lossEvent.isPersistent(this.ptoMs(), this.sent);
+    this.congestion.onLoss(nowMs, lossEvent.bytes, newestSentAtMs, persistent);
     this.updatePacer();
   }
 
@@ -265,10 +254,8 @@ export class Path implements PathSummary {
     if (this.mtuSearch.onPacketLost(packet.lostAtMs, packet.bytes)) this.onMtuChanged();
     // What an outage swallowed says nothing of how data fare when there is none.
     if (this.state === "working" && packet.sentAtMs > this.outageEndedMs) this.quality.onLost();
-    this.lossCount++;
-    this.lossBytes += packet.bytes;
-    this.lossFirst ??= packet;
-    this.lossLast = packet;
+    this.lossEvent.add(packet);
+    this.congestion.onPacketLost(packet.lostAtMs, packet.packetNumber, packet.bytes);
   }
 
   // ---- path MTU
@@ -286,13 +273,6 @@ export class Path implements PathSummary {
     this.datagramBytes = this.mtuSearch.datagramBytes;
     this.congestion.setPacketBytes(this.datagramBytes);
     this.updatePacer();
-  }
-
-  private nothingAckedBetween(first: SentPacket, last: SentPacket): boolean {
-    for (let n = first.packetNumber; n <= last.packetNumber; n++) {
-      if (this.sent.get(n)?.state === packetState.acked) return false;
-    }
-    return true;
   }
 
   // ---- timers
@@ -389,9 +369,7 @@ export class Path implements PathSummary {
     this.probesOwed = 0;
     this.copiesOwed = 0;
     this.state = "working";
-    this.firstSampleAtMs = Number.POSITIVE_INFINITY;
-    this.eventStartMs = Number.NEGATIVE_INFINITY;
-    this.lostInEvent = 0;
+    this.lossEvent.reset();
     this.lastSentAtMs = nowMs;
     this.lastHeardAtMs = nowMs;
     this.updatePacer();

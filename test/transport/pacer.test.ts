@@ -10,7 +10,7 @@ const MSS = 1200;
 
 function pacerOf(windowBytes: number, rttMs: number, gain = 1.25): Pacer {
   const pacer = new Pacer();
-  pacer.update(windowBytes, rttMs, gain, MSS);
+  pacer.update((gain * windowBytes) / rttMs, MSS);
   return pacer;
 }
 

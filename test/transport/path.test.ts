@@ -53,7 +53,7 @@ function warm(): Bench {
   const made = bench();
   const first = send(made.path, 0);
   ack(made.path, 100, first, first);
-  made.path.congestion.onAck(100, 90 * BYTES, 1, made.path.rtt, false);
+  made.path.congestion.onAck(100, 90 * BYTES, 1, made.path.rtt, false, 0);
   assert.equal(made.path.windowBytes, 100 * BYTES);
   return made;
 }

@@ -326,6 +326,7 @@ export class Agent implements Machine {
       queryMappedAddress: (at, carrier) => this.stun.queryMappedAddress(at, carrier),
       emit: (event) => this.events.push(event),
       openChannel: (at, of) => this.channels.open(at, of),
+      closeChannel: (at, route) => this.rendezvous.closeChannel(at, route),
     });
     this.peers.set(connection, peer);
     this.events.push({ type: "peer-connected", peer: connection.remoteIdentity });

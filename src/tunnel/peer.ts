@@ -4,6 +4,7 @@
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
 import { RESUME_RETRY_MS } from "../base/limits.ts";
 import type { Carrier, Route } from "../base/route.ts";
+import { equalBytes } from "../crypto/secret.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
 import type { AgentEvent } from "./agent-event.ts";
@@ -14,6 +15,8 @@ export interface PeerContext extends DirectSearchContext {
   emit(event: AgentEvent): void;
   /** Asks the rendezvous for a channel to this very instance. @returns false while there is no rendezvous. */
   openChannel(nowMs: number, peer: Peer): boolean;
+  /** A channel is not needed any more: the rendezvous tells the peer so. */
+  closeChannel(nowMs: number, route: Route): void;
 }
 
 export class Peer {
@@ -106,18 +109,36 @@ export class Peer {
   /** The rendezvous closed a channel. */
   onChannelClosed(nowMs: number, route: Route): void {
     this.connection.dropRoute(nowMs, route);
-    if (this.freshChannel === route) this.freshChannel = undefined;
+    if (this.freshChannel === route) {
+      this.freshChannel = undefined;
+      this.probeChannelAtMs = Number.POSITIVE_INFINITY;
+    }
     if (this.isInitiator) this.channelAtMs = Math.min(this.channelAtMs, nowMs + RESUME_RETRY_MS);
   }
 
+  /**
+   * A challenge over a channel has come back. The two sides must not each prefer another one and give up the other's: of several
+   * the initiator keeps one and closes the others, and the responder follows when the rendezvous tells it.
+   */
   private onChannelProved(nowMs: number, route: Route): void {
+    const wasAsked = route === this.freshChannel;
     this.channelsUnanswered = 0;
     this.channelAtMs = Number.POSITIVE_INFINITY;
     this.probeChannelAtMs = Number.POSITIVE_INFINITY;
     this.freshChannel = undefined;
-    // Older channels are gone, or will be.
-    for (const path of [...this.connection.paths.all]) {
-      if (path.via === "relay" && path.route !== route) this.connection.dropRoute(nowMs, path.route);
+    const others = this.connection.paths.all.filter((path) => path.via === "relay" && path.route !== route);
+    if (!this.isInitiator) {
+      // Our way to the rendezvous has changed, and this is the same channel.
+      const former = others.filter((path) => wasAsked && equalBytes(path.route.prefix, route.prefix));
+      for (const path of former) this.connection.dropRoute(nowMs, path.route);
+    } else if (!wasAsked && others.some(({ state }) => state === "working")) {
+      // An older one that the peer still uses.
+      this.context.closeChannel(nowMs, route);
+    } else {
+      for (const path of others) {
+        this.connection.dropRoute(nowMs, path.route);
+        this.context.closeChannel(nowMs, path.route);
+      }
     }
   }
 

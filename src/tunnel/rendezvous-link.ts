@@ -86,6 +86,11 @@ export class RendezvousLink implements StreamOwner {
     return this.client.isConnected ? this.client.open(nowMs, { peer, selector, packet }) : undefined;
   }
 
+  /** A relay channel is not needed any more. */
+  closeChannel(nowMs: number, route: Route): void {
+    this.client.closeChannel(nowMs, route);
+  }
+
   /** Asks for a sign of life at once. */
   poke(nowMs: number): void {
     this.client.poke(nowMs);

@@ -45,6 +45,8 @@ export class Host implements PacketSink {
   bytesReceived = 0;
   private readonly interfaces: NetworkInterfaces;
   private readonly sockets: UdpSockets;
+  /** Streams that are open, by carrier: what takes a packet that is sent over one. */
+  private readonly streams = new Map<Carrier, (packet: Uint8Array) => void>();
   private readonly buffer: ReceiveBuffer;
   private readonly timer: MachineTimer;
   private sleep: SleepOptions | undefined;
@@ -196,6 +198,11 @@ export class Host implements PacketSink {
   }
 
   private send(carrier: Carrier, destination: Place, bytes: Uint8Array, start: number, end: number): void {
+    const stream = this.streams.get(carrier);
+    if (stream !== undefined) {
+      stream(bytes.slice(start, end));
+      return;
+    }
     const foot = this.sockets.exit(carrier, destination);
     this.datagramsSent++;
     this.world.lastSendMs = this.world.nowMs;
@@ -219,6 +226,23 @@ export class Host implements PacketSink {
 
   closeSocket(carrier: Carrier): void {
     this.sockets.close(carrier);
+  }
+
+  /** Opens an end of a stream: what the machine sends by this carrier goes to `send`. stream-link.ts makes the rest of it. */
+  openStream(carrier: Carrier, send: (packet: Uint8Array) => void): void {
+    this.streams.set(carrier, send);
+  }
+
+  closeStream(carrier: Carrier): void {
+    this.streams.delete(carrier);
+  }
+
+  /** Hands the machine what came over a stream. The bytes are spoilt behind it. */
+  receiveByStream(carrier: Carrier, from: SocketAddress, bytes: Uint8Array): void {
+    if (this.machine === undefined || this.isAsleep || !this.streams.has(carrier)) return;
+    this.machine.handleDatagram(this.tick(), from, bytes, carrier);
+    bytes.fill(0xdb);
+    this.drain();
   }
 
   // ---- Networks ----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import { type Random, randomBytes } from "../../src/base/random.ts";
 import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { createSecret } from "../../src/crypto/secret.ts";
-import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
+import { RendezvousServer, type RendezvousServerEvent } from "../../src/rendezvous/rendezvous-server.ts";
 import type { StunSocket } from "../../src/rendezvous/stun-responder.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import { Agent, type AgentEvent, type AgentSettings } from "../../src/tunnel/agent.ts";
@@ -110,6 +110,9 @@ export class AgentHost {
     this.host.input((nowMs) => this.agent.setLocalAddresses(nowMs, this.host.addresses));
   }
 
+  /** Opens and closes streams, where the world has any. */
+  onCarrier: (event: CarrierEvent) => void = () => {};
+
   private pump(nowMs: number): void {
     for (let event = this.agent.pollEvent(); event !== undefined; event = this.agent.pollEvent()) {
       this.events.push(event);
@@ -129,6 +132,10 @@ export class AgentHost {
         case "close-udp-sockets":
           this.socketsOpen -= event.carriers.length;
           for (const carrier of event.carriers) this.host.closeSocket(carrier);
+          break;
+        case "carrier-wanted":
+        case "carrier-unwanted":
+          this.onCarrier(event);
           break;
         case "readable":
           this.exchanges.get(event.stream)?.read(nowMs);
@@ -173,8 +180,14 @@ export class AgentHost {
   }
 }
 
+export type CarrierEvent = Extract<AgentEvent, { type: "carrier-wanted" | "carrier-unwanted" }>;
+
 export class Deployment {
   readonly world: World;
+  /** The rendezvous's process that was started last. */
+  server!: RendezvousServer;
+  /** Closes streams, where the world has any. */
+  onServerEvent: (event: RendezvousServerEvent) => void = () => {};
   readonly nats: TwoNats;
   readonly rendezvousIdentity: Identity;
   /** The exposing side. */
@@ -206,8 +219,9 @@ export class Deployment {
       log: silentLog,
       stunSockets,
     });
+    this.server = server;
     this.nats.r.run(server, () => {
-      while (server.pollEvent() !== undefined) {}
+      for (let event = server.pollEvent(); event !== undefined; event = server.pollEvent()) this.onServerEvent(event);
     });
     return server;
   }

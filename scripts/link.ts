@@ -9,6 +9,7 @@
 //
 //   {"order":"change","way":"there","settings":{"delayMs":20,"lossProbability":0.01}}
 //   {"order":"report"}
+//   {"order":"forget"}      as report, and counts anew
 
 import { writeSync } from "node:fs";
 import { constants, setPriority } from "node:os";

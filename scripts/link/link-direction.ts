@@ -6,6 +6,7 @@
 import { DeadlineHeap } from "../../src/base/deadline-heap.ts";
 import { type LinkSettings, PERFECT_LINK } from "./link-settings.ts";
 import type { LinkPacket, PacketPool } from "./packet-pool.ts";
+import { QueueDelays, type QueueReport } from "./queue-delays.ts";
 
 /** What became of the packets so far. */
 export interface LinkCounters {
@@ -23,6 +24,22 @@ export interface LinkCounters {
   latestMs: number;
 }
 
+/** The counters, and what the queue did to the packets that it took. */
+export interface DirectionReport extends LinkCounters {
+  readonly queue: QueueReport;
+}
+
+const NO_COUNTERS: LinkCounters = {
+  offered: 0,
+  delivered: 0,
+  deliveredBytes: 0,
+  lost: 0,
+  tooLong: 0,
+  noRoom: 0,
+  late: 0,
+  latestMs: 0,
+};
+
 /** Two packets that are due at the same time stay in their order by this much. */
 const ORDER_MS = 1e-6;
 const LATE_MS = 1;
@@ -31,16 +48,8 @@ const BYTES_PER_MS = 125;
 
 export class LinkDirection {
   settings: LinkSettings = PERFECT_LINK;
-  readonly counters: LinkCounters = {
-    offered: 0,
-    delivered: 0,
-    deliveredBytes: 0,
-    lost: 0,
-    tooLong: 0,
-    noRoom: 0,
-    late: 0,
-    latestMs: 0,
-  };
+  readonly counters: LinkCounters = { ...NO_COUNTERS };
+  private readonly queueDelays = new QueueDelays();
   private readonly pool: PacketPool;
   private readonly random: () => number;
   private readonly waiting = new DeadlineHeap<LinkPacket>();
@@ -57,6 +66,16 @@ export class LinkDirection {
   /** Changes some settings from now on; packets on their way are not touched. */
   change(settings: Partial<LinkSettings>): void {
     this.settings = { ...this.settings, ...settings };
+  }
+
+  report(): DirectionReport {
+    return { ...this.counters, queue: this.queueDelays.report() };
+  }
+
+  /** Counts anew from here; packets on their way are not touched. */
+  forget(): void {
+    Object.assign(this.counters, NO_COUNTERS);
+    this.queueDelays.forget();
   }
 
   /** When the next packet arrives, in ms; Infinity where none is on its way. */
@@ -118,6 +137,7 @@ export class LinkDirection {
     if (rateMbps === Number.POSITIVE_INFINITY) return nowMs;
     const startMs = Math.max(nowMs, this.busyUntilMs);
     if ((startMs - nowMs) * rateMbps * BYTES_PER_MS + lengthBytes > queueBytes) return undefined;
+    this.queueDelays.add(startMs - nowMs);
     this.busyUntilMs = startMs + lengthBytes / (rateMbps * BYTES_PER_MS);
     return this.busyUntilMs;
   }

@@ -48,7 +48,9 @@ export type LinkWay = "there" | "back" | "both";
 /** One line of input. */
 export type LinkOrder =
   | { readonly order: "change"; readonly way: LinkWay; readonly settings: Partial<LinkSettings> }
-  | { readonly order: "report" };
+  | { readonly order: "report" }
+  /** As report, and what is counted begins anew. */
+  | { readonly order: "forget" };
 
 const AMOUNTS = new Set(["rateMbps", "delayMs", "jitterMs", "reorderMs", "queueBytes", "mtuBytes"]);
 const PROBABILITIES = new Set(["lossProbability", "reorderProbability", "duplicateProbability"]);
@@ -98,8 +100,10 @@ export function writeSettings(settings: Partial<LinkSettings>): Record<string, u
 /** @throws an Error that says what is wrong. */
 export function readOrder(line: string): LinkOrder {
   const { order, way, settings } = JSON.parse(line) as Record<string, unknown>;
-  if (order === "report") return { order };
-  if (order !== "change") throw new Error(`order is ${JSON.stringify(order)}; it has to be "change" or "report"`);
+  if (order === "report" || order === "forget") return { order };
+  if (order !== "change") {
+    throw new Error(`order is ${JSON.stringify(order)}; it has to be "change", "report" or "forget"`);
+  }
   if (way !== "there" && way !== "back" && way !== "both") {
     throw new Error(`way is ${JSON.stringify(way)}; it has to be "there", "back" or "both"`);
   }

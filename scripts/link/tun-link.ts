@@ -5,7 +5,7 @@
 import type { TunDevice } from "../../src/io/tun-device.ts";
 import type { TunLibc } from "../../src/io/tun-libc.ts";
 import { DescriptorWait } from "./descriptor-wait.ts";
-import { type LinkCounters, LinkDirection } from "./link-direction.ts";
+import { type DirectionReport, LinkDirection } from "./link-direction.ts";
 import { type LinkOrder, type LinkWay, readOrder } from "./link-settings.ts";
 import { OrderInput } from "./order-input.ts";
 import { LinkPacket, PACKET_BYTES_MAX, PacketPool } from "./packet-pool.ts";
@@ -18,7 +18,7 @@ const STDIN = 0;
 export type LinkEvent =
   | { readonly event: "ready" | "changed" }
   | { readonly event: "refused" | "note"; readonly message: string }
-  | { readonly event: "report"; readonly there: LinkCounters; readonly back: LinkCounters };
+  | { readonly event: "report"; readonly there: DirectionReport; readonly back: DirectionReport };
 
 interface Lane {
   readonly from: TunDevice;
@@ -105,8 +105,9 @@ export class TunLink {
 
   private obey(order: LinkOrder): void {
     const [there, back] = this.lanes;
-    if (order.order === "report") {
-      this.tell({ event: "report", there: there.direction.counters, back: back.direction.counters });
+    if (order.order !== "change") {
+      this.tell({ event: "report", there: there.direction.report(), back: back.direction.report() });
+      if (order.order === "forget") for (const { direction } of this.lanes) direction.forget();
       return;
     }
     for (const { direction } of this.lanesOf(order.way)) direction.change(order.settings);

@@ -9,7 +9,7 @@
 import { accessSync, constants } from "node:fs";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { LinkCounters } from "../../scripts/link/link-direction.ts";
+import type { DirectionReport } from "../../scripts/link/link-direction.ts";
 import { type LinkSettings, type LinkWay, writeSettings } from "../../scripts/link/link-settings.ts";
 import { loadTunLibc } from "../../src/io/tun-libc.ts";
 import type { Lab } from "./lab.ts";
@@ -20,12 +20,12 @@ const program = fileURLToPath(new URL("../../scripts/link.js", import.meta.url))
 const START_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 2_000;
 const MTU_BYTES = 1500;
-/** What the kernel keeps for a link that is late: 30 ms of 400 Mbit/s. */
-const QUEUE_PACKETS = 1_000;
+/** What the kernel keeps for a link that is late, and of a burst: 240 ms of 500 Mbit/s. What it drops the link never sees. */
+const QUEUE_PACKETS = 10_000;
 
 export interface LinkReport {
-  readonly there: LinkCounters;
-  readonly back: LinkCounters;
+  readonly there: DirectionReport;
+  readonly back: DirectionReport;
 }
 
 /** Leaves a test out where this machine has no TUN devices for it. @returns whether it did. */
@@ -96,6 +96,11 @@ export class UserspaceLink {
 
   async report(): Promise<LinkReport> {
     return (await this.ask({ order: "report" }, "report")).fields as unknown as LinkReport;
+  }
+
+  /** As report, and what is counted begins anew. */
+  async forget(): Promise<LinkReport> {
+    return (await this.ask({ order: "forget" }, "report")).fields as unknown as LinkReport;
   }
 
   /** Takes the link away: its devices go with it, and the way leads over the public segment again. */

@@ -44,7 +44,7 @@ function send(settings: Partial<LinkSettings>, { count, intervalMs, lengthBytes 
     direction.receive(number * intervalMs, packet);
   }
   arriveUntil(Number.MAX_VALUE);
-  return { arrivals, numbers: arrivals.map(({ number }) => number), counters: direction.counters };
+  return { arrivals, numbers: arrivals.map(({ number }) => number), counters: direction.counters, direction };
 }
 
 const steady: Sending = { count: 10_000, intervalMs: 1, lengthBytes: 1000 };
@@ -116,6 +116,21 @@ test("a rate spaces packets by the time that each takes to send, and what overfl
   assert.deepEqual(numbers.slice(0, 15), inOrder.slice(0, 15));
   assert.equal(counters.noRoom, 1000 - numbers.length);
   assert.ok(numbers.length >= 508 && numbers.length <= 511, `${numbers.length} arrived`);
+});
+
+test("a queue's delays are told exactly: none where packets find it empty, the whole queue's where they find it full", () => {
+  // 1000 bytes take 1 ms at 8 Mbit/s: each packet finds the queue as empty as the one before.
+  const alone = send({ rateMbps: 8, queueBytes: 50_000 }, { count: 100, intervalMs: 1.25, lengthBytes: 1000 });
+  assert.deepEqual(alone.direction.report().queue, { meanMs: 0, p95Ms: 0, mostMs: 0 });
+  // 101 at once, one being sent and the others behind it: waits of 0, 1, ... 100 ms. A further one finds no room and does not count.
+  const row = send({ rateMbps: 8, queueBytes: 101_000 }, { count: 102, intervalMs: 0, lengthBytes: 1000 });
+  const { meanMs, p95Ms, mostMs } = row.direction.report().queue;
+  assert.equal(row.counters.noRoom, 1);
+  assert.ok(Math.abs(meanMs - 50) < 1e-9 && mostMs === 100, `mean ${meanMs} ms, most ${mostMs} ms`);
+  assert.ok(p95Ms >= 95 && p95Ms < 97, `p95 ${p95Ms} ms`);
+  row.direction.forget();
+  assert.deepEqual(row.direction.report().queue, { meanMs: 0, p95Ms: 0, mostMs: 0 });
+  assert.equal(row.counters.delivered, 0);
 });
 
 test("a packet longer than the MTU vanishes, and one of its length passes", () => {

@@ -1,5 +1,6 @@
 // `npm run bench`: installs and builds what is missing, then runs the benchmark where it may build its networks, as root or inside a
 // user namespace. `npm run bench -- --quick` takes two minutes instead of eight; `--save` writes scripts/bench/RESULTS.md.
+// With `--links` it is the emulated links that are measured, scripts/bench/link-bench.ts, and LINKS.md that is written.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -10,7 +11,9 @@ prepare();
 
 const place = labNamespaces();
 if (place.reason !== undefined) fail(`The benchmark needs network namespaces: ${place.reason}`);
-const bench = join(root, "dist", "scripts", "bench", "bench.js");
-const [program, ...args] = [...place.prefix, process.execPath, bench, ...process.argv.slice(2)];
+const words = process.argv.slice(2);
+const script = words.includes("--links") ? "link-bench.js" : "bench.js";
+const bench = join(root, "dist", "scripts", "bench", script);
+const [program, ...args] = [...place.prefix, process.execPath, bench, ...words];
 const result = spawnSync(program, args, { cwd: root, stdio: "inherit", env: { ...process.env, PATH: labPath } });
 process.exit(result.status ?? 1);

@@ -9,7 +9,7 @@ import { cpuSeconds } from "./process-usage.ts";
 import type { Results } from "./results.ts";
 
 /** @returns the processor time of the whole machine so far: busy, and all there was, in ms. */
-function machineTimes(): { readonly busyMs: number; readonly allMs: number } {
+export function machineTimes(): { readonly busyMs: number; readonly allMs: number } {
   let busyMs = 0;
   let allMs = 0;
   for (const { times } of cpus()) {

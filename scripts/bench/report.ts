@@ -1,9 +1,9 @@
 // The figures as Markdown: the ratios first, then what they are made of, each as its median with the least and the most.
 
 import type { Contender, LeftOut } from "./contender.ts";
+import { cell, NOTHING, table } from "./markdown.ts";
 import { processFigure } from "./measurement.ts";
 import type { Results } from "./results.ts";
-import type { Spread } from "./statistics.ts";
 
 interface Row {
   readonly figure: string;
@@ -37,27 +37,6 @@ const processColumns = [
   ["memory crowd", "MB, 2,000 connections"],
   ["idle CPU", "idle CPU, %"],
 ] as const;
-
-const NOTHING = "–";
-
-/** Three digits that count. */
-function short(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1000) return Math.round(value).toLocaleString("en");
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
-}
-
-function cell(spread: Spread | undefined): string {
-  if (spread === undefined) return NOTHING;
-  const { median, least, most, count } = spread;
-  return count === 1 ? `${short(median)} (once)` : `${short(median)} (${short(least)}–${short(most)})`;
-}
-
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((each) => each.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
-}
 
 export interface ReportInput {
   readonly results: Results;

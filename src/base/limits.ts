@@ -101,6 +101,10 @@ export const RECEIVE_BLOCK_BYTES = 16 * 1024;
 export const RECEIVE_BLOCK_BYTES_FIRST = 1024;
 /** Blocks that streams of one connection keep though they hold nothing unread: thousands of idle streams must not hold 16 KiB each. */
 export const SPARE_BLOCKS_MAX = 64;
+/** Full blocks that wait to be used again, for the whole process: what two turns of the event loop take in at full speed, 1 MiB. */
+export const FREE_BLOCKS_MAX = 64;
+/** Blocks that a reader has emptied and may give back; those beyond are left to the garbage collector. The bound on what a slow one holds. */
+export const LENT_BLOCKS_MAX = 64;
 /** Gaps in what a stream received that are always taken: more than a few hundred lost frames are never under way at once … */
 export const RECEIVE_RANGES_MIN = 256;
 /** … but in long flights, one for this many bytes: every other full packet may be lost. A peer that sends single bytes is stopped. */
@@ -131,8 +135,11 @@ export const STUN_UNKNOWN_ATTRIBUTES_MAX = 16;
 export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Senders whose address is remembered in parsed form; the memory starts afresh beyond it. */
 export const SOCKET_SENDERS_MAX = 4096;
-/** Read from a socket beside what Node reads itself, in one turn of the event loop: some 2 ms of work at the rate that we decrypt. */
-export const SOCKET_READ_BYTES = 512 * 1024;
+/**
+ * Read from a socket beside what Node reads itself, in one turn of the event loop: 32 messages of the largest size, which is what
+ * Node would read in our place. Less would not end the turn sooner, only leave the rest of it to the slower reader.
+ */
+export const SOCKET_READ_BYTES = 2 * 1024 * 1024;
 /** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */
 export const DRIVER_BATCH_BYTES = 256 * 1024;
 /** The longest a timer is set for: setTimeout takes 2^31 − 1 at most, and an hour costs nothing. */

@@ -87,6 +87,7 @@ export class ForwardedConnection {
 
   private onDrain(): void {
     this.socketFull = false;
+    this.releaseWritten();
     this.onReadable();
     this.options.wake();
   }
@@ -115,6 +116,7 @@ export class ForwardedConnection {
       }
     }
     socket.uncork();
+    this.releaseWritten();
     if (stream.readEnded) {
       this.receivingEnded = true;
       // Ended only once all is with the kernel: until then the connection can still be reset, and must not end as if all had come.
@@ -122,6 +124,11 @@ export class ForwardedConnection {
         if (!error) socket.end();
       });
     }
+  }
+
+  /** The kernel copies what it takes, most often all of it and at once; what it did not take is still to be read from where it lies. */
+  private releaseWritten(): void {
+    if (this.socket.writableLength === 0) this.stream.release();
   }
 
   /** The stream takes more. */

@@ -10,8 +10,13 @@ export interface ForwardedStream {
   reset(nowMs: number, code: number): void;
   /** Asks the peer to give up what it writes. */
   stopSending(nowMs: number, code: number): void;
-  /** @returns the next bytes in order, which are the caller's, or undefined while there are none. Reading is what grants the peer more. */
+  /**
+   * @returns the next bytes in order, or undefined while there are none. Reading is what grants the peer more. The bytes are the
+   * caller's until it calls `release`, and for good if it never does.
+   */
   read(): Uint8Array | undefined;
+  /** The caller is done with all that it has read: its memory may be used again. */
+  release(): void;
   /** Every byte up to the peer's half-close was read. */
   readonly readEnded: boolean;
 }

@@ -3,6 +3,7 @@
 // frames are, and a reader gets long runs instead of packets.
 
 import {
+  LENT_BLOCKS_MAX,
   RECEIVE_BLOCK_BYTES,
   RECEIVE_BLOCK_BYTES_FIRST,
   RECEIVE_RANGE_BYTES,
@@ -11,6 +12,7 @@ import {
 } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { RangeSet } from "../base/range-set.ts";
+import { type BlockPool, receiveBlocks } from "./block-pool.ts";
 
 /** @returns where the block begins that holds a stream's byte at `offset`. Blocks double up to their full size: most streams are short. */
 function blockStartOf(offset: number): number {
@@ -46,11 +48,15 @@ export class ReceiveBuffer {
   /** By the offset at which each begins. */
   private readonly blocks = new Map<number, Uint8Array>();
   private readonly received = new RangeSet();
+  private readonly pool: BlockPool;
+  /** Full blocks that were read to their end, by a reader that has not said yet that it is done with them. */
+  private lent: Uint8Array[] = [];
   private readEnd = 0;
   private highest = 0;
 
-  constructor(spare?: SpareBlocks) {
+  constructor(spare?: SpareBlocks, pool = receiveBlocks) {
     this.spare = spare;
+    this.pool = pool;
   }
 
   /** Memory that is held, in bytes. */
@@ -87,7 +93,7 @@ export class ReceiveBuffer {
       const blockStart = blockStartOf(at);
       let block = this.blocks.get(blockStart);
       if (block === undefined) {
-        block = new Uint8Array(blockBytesAt(blockStart));
+        block = this.pool.take(blockBytesAt(blockStart));
         this.blocks.set(blockStart, block);
       }
       const stop = Math.min(blockStart + block.length, last);
@@ -129,7 +135,10 @@ export class ReceiveBuffer {
     }
   }
 
-  /** @returns the next bytes in order, up to the end of a block, or undefined. The view is the caller's for good. */
+  /**
+   * @returns the next bytes in order, up to the end of a block, or undefined. The view is the caller's until it calls `release`, and
+   * for good if it never does.
+   */
   read(): Uint8Array | undefined {
     const end = this.received.firstMissing(this.readEnd);
     if (end === this.readEnd) return undefined;
@@ -140,9 +149,16 @@ export class ReceiveBuffer {
     const view = block.subarray(this.readEnd - blockStart, stop - blockStart);
     this.readEnd = stop;
     this.received.remove(0, stop);
-    if (stop === blockEnd) this.blocks.delete(blockStart);
-    else if (this.received.isEmpty) this.spare?.keep(this);
+    if (stop === blockEnd) {
+      this.blocks.delete(blockStart);
+      if (block.length === RECEIVE_BLOCK_BYTES && this.lent.length < LENT_BLOCKS_MAX) this.lent.push(block);
+    } else if (this.received.isEmpty) this.spare?.keep(this);
     return view;
+  }
+
+  /** The reader is done with everything that it has read: the memory may be used again, for other streams as well. */
+  release(): void {
+    for (let block = this.lent.pop(); block !== undefined; block = this.lent.pop()) this.pool.give(block);
   }
 
   /** Lets the memory go; nothing in it is unread. */

@@ -108,6 +108,11 @@ export class ReceiveHalf {
     this.buffer.clear();
   }
 
+  /** The reader is done with the views that it was given so far. */
+  release(): void {
+    this.buffer.release();
+  }
+
   /** @returns the next bytes in order, or undefined. */
   read(): Uint8Array | undefined {
     if (this.discarding || this.resetReceived) return undefined;

@@ -104,7 +104,10 @@ export class Stream {
     this.owner.onMaybeClosed(this);
   }
 
-  /** @returns the next bytes in order, or undefined. The view is the caller's for good; reading gives the peer credit. */
+  /**
+   * @returns the next bytes in order, or undefined; reading gives the peer credit. The view is the caller's until it calls
+   * `release`, and for good if it never does.
+   */
   read(): Uint8Array | undefined {
     const back = this.putBack;
     if (back !== undefined) {
@@ -115,6 +118,11 @@ export class Stream {
     if (view !== undefined) this.owner.onRead(this);
     else this.owner.onMaybeClosed(this);
     return view;
+  }
+
+  /** The caller looks at no view any more that `read` has returned: a busy reader that says so spares the garbage collector most of its work. */
+  release(): void {
+    if (this.putBack === undefined) this.receive.release();
   }
 
   /** Puts bytes back that were read too far: the next read returns them. */

@@ -17,6 +17,7 @@ export class MemoryStream implements ForwardedStream {
   private readonly handlers: StreamHandlers;
   private other: MemoryStream | undefined;
   private inbox: Uint8Array[] = [];
+  private readonly lent: Uint8Array[] = [];
   private peerFinished = false;
   private sendingEnded = false;
   private paused = false;
@@ -49,7 +50,8 @@ export class MemoryStream implements ForwardedStream {
   write(_nowMs: number, chunk: Uint8Array): boolean {
     if (this.sendingEnded) return true;
     const { peer } = this;
-    peer.inbox.push(chunk);
+    // A copy, as if it had travelled: the reader's memory is not the writer's.
+    peer.inbox.push(new Uint8Array(chunk));
     peer.heldBytes += chunk.length;
     peer.peakBytes = Math.max(peer.peakBytes, peer.heldBytes);
     peer.announce();
@@ -89,12 +91,18 @@ export class MemoryStream implements ForwardedStream {
       return undefined;
     }
     this.heldBytes -= chunk.length;
+    this.lent.push(chunk);
     const { peer } = this;
     if (peer.paused && this.heldBytes < WINDOW_BYTES) {
       peer.paused = false;
       setImmediate(() => peer.handlers.onWritable(peer));
     }
     return chunk;
+  }
+
+  release(): void {
+    // What was lent is written over at once, as recycled memory is sooner or later: a reader that was not done with it is found out.
+    for (const chunk of this.lent.splice(0)) chunk.fill(0xdb);
   }
 
   get readEnded(): boolean {

@@ -3,8 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { RECEIVE_BLOCK_BYTES, SPARE_BLOCKS_MAX, STREAM_WINDOW_BYTES_MAX } from "../../src/base/limits.ts";
+import {
+  FREE_BLOCKS_MAX,
+  LENT_BLOCKS_MAX,
+  RECEIVE_BLOCK_BYTES,
+  SPARE_BLOCKS_MAX,
+  STREAM_WINDOW_BYTES_MAX,
+} from "../../src/base/limits.ts";
 import { closeCode, ProtocolError } from "../../src/base/protocol-error.ts";
+import { BlockPool } from "../../src/transport/block-pool.ts";
 import { ReceiveBuffer, SpareBlocks } from "../../src/transport/receive-buffer.ts";
 
 const byteAt = (offset: number): number => (offset * 13 + (offset >> 8) * 5 + 1) & 0xff;
@@ -72,7 +79,7 @@ test("bytes come out in order, each once, whatever order, overlap and repetition
         assert.ok(buffer.highestOffset >= highest);
         assert.equal(buffer.hasReadable, came[readEnd] === 1);
       }
-      // A view is the reader's for good: nothing that came later was written over it.
+      // A view that was not given back is the reader's for good: nothing that came later was written over it.
       for (const { start, view } of views) assert.deepEqual(view, bytesFrom(start, view.length));
     }),
     { numRuns: 200 },
@@ -157,4 +164,75 @@ test("unread bytes are never dropped to spare memory", () => {
     insert(buffer, 110, 90);
     assert.deepEqual(buffer.read(), bytesFrom(110, 100));
   }
+});
+
+/** Takes in and reads the stream from `from` to `to`. @returns the memory that it lay in. */
+function passThrough(buffer: ReceiveBuffer, from: number, to: number): Set<ArrayBufferLike> {
+  const memory = new Set<ArrayBufferLike>();
+  for (let at = from; at < to; at += 1024) {
+    insert(buffer, at, 1024);
+    const view = buffer.read() as Uint8Array;
+    assert.deepEqual(view, bytesFrom(at, 1024));
+    memory.add(view.buffer);
+  }
+  return memory;
+}
+
+test("a reader that gives back what it has read has a whole stream pass through the same memory", () => {
+  const buffer = new ReceiveBuffer(undefined, new BlockPool());
+  passThrough(buffer, 0, RECEIVE_BLOCK_BYTES);
+  const memory = new Set<ArrayBufferLike>();
+  for (let at = RECEIVE_BLOCK_BYTES; at < 50 * RECEIVE_BLOCK_BYTES; at += 2 * RECEIVE_BLOCK_BYTES) {
+    for (const block of passThrough(buffer, at, at + 2 * RECEIVE_BLOCK_BYTES)) memory.add(block);
+    buffer.release();
+  }
+  assert.equal(memory.size, 2);
+});
+
+test("what one stream gave back serves another, and what was not given back is not touched", () => {
+  const pool = new BlockPool();
+  const [first, second, third] = [0, 1, 2].map(() => new ReceiveBuffer(undefined, pool)) as [
+    ReceiveBuffer,
+    ReceiveBuffer,
+    ReceiveBuffer,
+  ];
+  const released = passThrough(first, 0, 4 * RECEIVE_BLOCK_BYTES);
+  first.release();
+  const kept = passThrough(second, 0, 4 * RECEIVE_BLOCK_BYTES);
+  assert.equal([...kept].filter((memory) => released.has(memory)).length, 3);
+  first.release();
+  const others = passThrough(third, 0, 4 * RECEIVE_BLOCK_BYTES);
+  assert.ok([...others].every((memory) => !kept.has(memory) && !released.has(memory)));
+});
+
+test("a block that still holds unread bytes, or place for more, is not given back", () => {
+  const buffer = new ReceiveBuffer(undefined, new BlockPool());
+  insert(buffer, 0, 2 * RECEIVE_BLOCK_BYTES - 100);
+  const views: Uint8Array[] = [];
+  for (let view = buffer.read(); view !== undefined; view = buffer.read()) views.push(view);
+  buffer.release();
+  insert(buffer, 2 * RECEIVE_BLOCK_BYTES, RECEIVE_BLOCK_BYTES);
+  assert.deepEqual(views.at(-1), bytesFrom(RECEIVE_BLOCK_BYTES, RECEIVE_BLOCK_BYTES - 100));
+  insert(buffer, 2 * RECEIVE_BLOCK_BYTES - 100, 100);
+  assert.deepEqual(buffer.read(), bytesFrom(2 * RECEIVE_BLOCK_BYTES - 100, 100));
+  assert.deepEqual(buffer.read(), bytesFrom(2 * RECEIVE_BLOCK_BYTES, RECEIVE_BLOCK_BYTES));
+});
+
+test("a reader that never gives anything back has the memory for good, and it is not remembered without bound", () => {
+  const pool = new BlockPool();
+  const buffer = new ReceiveBuffer(undefined, pool);
+  const memory = passThrough(buffer, 0, (2 * LENT_BLOCKS_MAX + 1) * RECEIVE_BLOCK_BYTES);
+  assert.equal(memory.size, 2 * LENT_BLOCKS_MAX + 5);
+  buffer.release();
+  const recycled = new Set(Array.from({ length: 2 * LENT_BLOCKS_MAX }, () => pool.take(RECEIVE_BLOCK_BYTES).buffer));
+  assert.equal([...recycled].filter((block) => memory.has(block)).length, LENT_BLOCKS_MAX);
+});
+
+test("the pool keeps no more than its bound, and hands out nothing of another size", () => {
+  const pool = new BlockPool();
+  for (let i = 0; i < 2 * FREE_BLOCKS_MAX; i++) pool.give(new Uint8Array(RECEIVE_BLOCK_BYTES).fill(1));
+  assert.deepEqual(pool.take(1024), new Uint8Array(1024));
+  let recycled = 0;
+  for (let i = 0; i < 2 * FREE_BLOCKS_MAX; i++) recycled += pool.take(RECEIVE_BLOCK_BYTES)[0] as number;
+  assert.equal(recycled, FREE_BLOCKS_MAX);
 });

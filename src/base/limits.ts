@@ -600,11 +600,12 @@ export const SPRAY_AFTER_MS = 250;
 export const SPRAY_AGAIN_MS = 35_000;
 /** A socket of a spray that met nobody is closed this long after the spray's end. */
 export const SPRAY_SOCKET_LINGER_MS = 4_000;
-/** A side whose probes get nowhere tries a fresh socket after this long: its mapping, or the other side's, may be poisoned. */
-export const FRESH_SOCKET_AFTER_MS = 1_200;
+/** A side whose probes get nowhere tries a fresh socket after this long, or four round trips of the relay: a mapping may be poisoned. */
+export const FRESH_SOCKET_AFTER_MS = 400;
 /** Questions for a mapped address that may be out. */
 export const MAPPED_ADDRESS_QUERIES_MAX = 16;
-export const MAPPED_ADDRESS_RETRY_MS = 200;
+/** The first one mostly comes before the socket is open: the driver opens it when it has been asked for everything else. */
+export const MAPPED_ADDRESS_RETRY_MS = 50;
 export const MAPPED_ADDRESS_TRIES = 5;
 /** Carriers that the agent numbers itself begin here. */
 export const OWN_CARRIER_MIN = 1_000;

@@ -210,7 +210,7 @@ export class Agent implements Machine {
   private onStun(nowMs: number, from: SocketAddress, carrier: Carrier, packet: Uint8Array): void {
     const seen = this.stun.handlePacket(nowMs, from, carrier, packet);
     if (seen === undefined) return;
-    for (const peer of this.peers.values()) peer.onMappedAddress(seen.carrier, seen.address);
+    for (const peer of this.peers.values()) peer.onMappedAddress(nowMs, seen.carrier, seen.address);
   }
 
   handleTimeout(nowMs: number): void {

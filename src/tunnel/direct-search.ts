@@ -104,6 +104,11 @@ export class DirectSearch {
     this.start(nowMs);
   }
 
+  /** By then plain punching has had its answers. */
+  private get freshAfterMs(): number {
+    return Math.max(FRESH_SOCKET_AFTER_MS, 4 * this.connection.rttMs);
+  }
+
   private start(nowMs: number): void {
     if (this.hasDirect || this.theirs === undefined) return;
     const startAtMs = Math.max(nowMs, this.notBeforeMs);
@@ -116,7 +121,7 @@ export class DirectSearch {
     }
     // The two sides take turns, the initiator first: a fresh socket's first packet has to leave before any comes for it.
     if (role === "simultaneous" && this.freshAtMs === Number.POSITIVE_INFINITY && this.freshSockets === 0) {
-      this.freshAtMs = startAtMs + FRESH_SOCKET_AFTER_MS * (this.connection.role === "initiator" ? 1 : 2);
+      this.freshAtMs = startAtMs + this.freshAfterMs * (this.connection.role === "initiator" ? 1 : 2);
     }
   }
 
@@ -258,21 +263,22 @@ export class DirectSearch {
     this.freshAtMs = Number.POSITIVE_INFINITY;
     if (this.hasDirect || this.freshSockets >= FRESH_SOCKETS_MAX || this.theirs === undefined) return;
     this.freshSockets++;
-    this.freshAtMs = nowMs + FRESH_SOCKET_AFTER_MS * 2 ** this.freshSockets;
+    this.freshAtMs = nowMs + this.freshAfterMs * 2 ** this.freshSockets;
     const carrier = this.context.sockets.open(1)[0] as Carrier;
     this.opened.add(carrier);
     this.fresh = { carrier, seenAt: undefined };
+    // Sent at once a probe would be lost, for the driver has yet to open the socket; this question is repeated.
+    this.context.queryMappedAddress(nowMs, carrier);
+    this.sweepAtMs = nowMs + this.freshAfterMs * 2 ** (this.freshSockets + 1);
+  }
+
+  /** The rendezvous has told where one of our further sockets is seen: it is open, so now it speaks, and then the peer is told of it. */
+  onMappedAddress(nowMs: number, carrier: Carrier, address: SocketAddress): void {
+    if (this.fresh?.carrier !== carrier || this.fresh.seenAt !== undefined || this.theirs === undefined) return;
+    this.fresh.seenAt = address;
     for (const target of plausibleTargets(this.theirs.candidates, this.context.network.hosts)) {
       this.probe(nowMs, target, carrier);
     }
-    this.context.queryMappedAddress(nowMs, carrier);
-    this.sweepAtMs = nowMs + FRESH_SOCKET_AFTER_MS * 2 ** (this.freshSockets + 1);
-  }
-
-  /** The rendezvous has told where one of our further sockets is seen. */
-  onMappedAddress(carrier: Carrier, address: SocketAddress): void {
-    if (this.fresh?.carrier !== carrier) return;
-    this.fresh.seenAt = address;
     this.sendCandidates();
   }
 

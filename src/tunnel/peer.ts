@@ -64,8 +64,8 @@ export class Peer {
     this.search.onNetworkChange(nowMs);
   }
 
-  onMappedAddress(carrier: Carrier, address: SocketAddress): void {
-    this.search.onMappedAddress(carrier, address);
+  onMappedAddress(nowMs: number, carrier: Carrier, address: SocketAddress): void {
+    this.search.onMappedAddress(nowMs, carrier, address);
   }
 
   /** The connection is over. */

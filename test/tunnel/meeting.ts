@@ -1,0 +1,74 @@
+// Two agents behind NATs of given kinds, from first contact until both are direct: how long it took, and what it cost the routers.
+
+import type { NatBehaviour } from "../../src/wire/candidate.ts";
+import type { Scenario } from "../sim/for-seeds.ts";
+import type { NatKind, TwoNatsOptions } from "../sim/topology.ts";
+import { Deployment } from "./deployment.ts";
+
+type Dependence = NatBehaviour["mapping"];
+
+const behaviour = (mapping: Dependence, filtering: Dependence): NatBehaviour => ({
+  mapping,
+  filtering,
+  portsPreserved: mapping === "endpoint-independent",
+});
+
+const EASY = behaviour("endpoint-independent", "address-and-port-dependent");
+const HARD = behaviour("address-and-port-dependent", "address-and-port-dependent");
+
+/** What a measurement of each kind says. */
+export const BEHAVIOURS = {
+  none: behaviour("endpoint-independent", "endpoint-independent"),
+  fullCone: behaviour("endpoint-independent", "endpoint-independent"),
+  addressRestricted: behaviour("endpoint-independent", "address-dependent"),
+  portRestricted: EASY,
+  linux: EASY,
+  symmetric: HARD,
+  cgn: EASY,
+  cgnSymmetric: HARD,
+  badRouter: EASY,
+} as const satisfies Partial<Record<NatKind, NatBehaviour>>;
+
+export type MeasuredKind = keyof typeof BEHAVIOURS;
+
+export interface MeetingOptions extends TwoNatsOptions {
+  /** The exposing side's kind. */
+  readonly a: MeasuredKind;
+  /** The connecting side's kind. */
+  readonly b: MeasuredKind;
+  /** What the agents know of their NATs; what a measurement says unless told. */
+  readonly natA?: NatBehaviour;
+  readonly natB?: NatBehaviour;
+}
+
+export interface Meeting {
+  readonly deployment: Deployment;
+  /** From first contact until both sides are direct; Infinity where they did not become so. */
+  readonly directMs: number;
+  /** Most flows alive in the outermost router of each side. */
+  readonly flows: readonly [number, number];
+}
+
+/** Lets the two meet. @param limitMs how long a direct path is waited for. */
+export function meet(scenario: Scenario, options: MeetingOptions, limitMs: number): Meeting {
+  const world = scenario.world();
+  const deployment = new Deployment(world, options);
+  const { device, laptop, nats } = deployment;
+  device.agent.setNatBehaviour(options.natA ?? BEHAVIOURS[options.a]);
+  laptop.agent.setNatBehaviour(options.natB ?? BEHAVIOURS[options.b]);
+  deployment.expose();
+  world.runFor(500);
+  deployment.connect();
+  const contactMs = world.nowMs;
+  const isDirect = (): boolean => device.paths.at(-1) === "direct" && laptop.paths.at(-1) === "direct";
+  while (!isDirect() && world.nowMs < contactMs + limitMs) world.runFor(1);
+  const directMs = isDirect() ? world.nowMs - contactMs : Number.POSITIVE_INFINITY;
+  const flowsOf = (site: typeof nats.siteA): number => site.outermost?.translator.flowsPeak ?? 0;
+  return { deployment, directMs, flows: [flowsOf(nats.siteA), flowsOf(nats.siteB)] };
+}
+
+/** @returns the smallest value that this share of all does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((x, y) => x - y);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] as number;
+}

@@ -24,6 +24,8 @@ interface LinkEnd extends TunSettings {
 }
 
 const STDOUT = 1;
+const SCHED_FIFO = 1;
+const REAL_TIME_PRIORITY = 10;
 
 function tell(event: LinkEvent): void {
   writeSync(STDOUT, `${JSON.stringify(event)}\n`);
@@ -36,8 +38,13 @@ function openEnd(libc: TunLibc, end: LinkEnd): TunDevice {
   return device;
 }
 
-/** A link that waits for its turn behind other programs is a worse one than it was told to be. */
-function claimPriority(): void {
+/**
+ * A link that waits for its turn behind other programs is a worse one than it was told to be. At an ordinary priority, be it the highest,
+ * the kernel may let another program run to its next tick, 4 ms later.
+ */
+function claimPriority(libc: TunLibc): void {
+  const parameter = new Uint8Array(new Int32Array([REAL_TIME_PRIORITY]).buffer);
+  if (libc.schedSetscheduler(SCHED_FIFO, parameter) === 0) return;
   try {
     setPriority(constants.priority.PRIORITY_HIGHEST);
   } catch (error) {
@@ -50,7 +57,7 @@ const libc = loadTunLibc();
 if (libc === undefined) throw new Error("a link needs koffi, and a machine whose system calls it knows");
 const [first, second] = process.argv.slice(2).map((text) => JSON.parse(text) as LinkEnd);
 if (first === undefined || second === undefined) throw new Error("usage: link.js <end> <end>, each a JSON object");
-claimPriority();
+claimPriority(libc);
 const link = new TunLink(libc, [openEnd(libc, first), openEnd(libc, second)], tell);
 tell({ event: "ready" });
 link.run();

@@ -127,6 +127,8 @@ try {
 } finally {
   await place.destroy();
 }
+const priority = place.isHurried ? "before everything else on the machine (real time)" : "ordinary";
+machine.push(["priority of the link and of the processes measured", priority]);
 const words = ["--links", ...(["quick", "whole"] as const).filter((word) => options[word]).map((word) => `--${word}`)];
 const command = `npm run bench -- ${words.join(" ")}`;
 const report = writeLinkReport({

@@ -1,6 +1,8 @@
 // The grid of emulated links: its cells, which of them are measured when nothing else is said, and how long each takes. A cell lasts long
 // enough for slow start to be over before anything counts, and for at least twenty round trips after that.
 
+import { CUBIC_BETA, CUBIC_C } from "../../src/base/limits.ts";
+
 export interface LinkCell {
   readonly rateMbps: number;
   /** Of the link itself, with an empty queue; half of it each way. */
@@ -48,8 +50,11 @@ export const fairnessCells: readonly LinkCell[] = [
 
 /** A megabit a second is so many bytes a millisecond. */
 const BYTES_PER_MS = 125;
+const PACKET_BYTES = 1500;
 /** The packet that is being sent counts as waiting: a queue of less would never take two. */
-const QUEUE_BYTES_MIN = 2 * 1500;
+const QUEUE_BYTES_MIN = 2 * PACKET_BYTES;
+/** A whole period of CUBIC is watched where it does not take longer than this. */
+const PERIOD_MS_MAX = 12_000;
 
 /** @returns the bytes of the queue. */
 export function queueBytesOf({ rateMbps, rttMs, bufferBdp }: LinkCell): number {
@@ -61,9 +66,19 @@ export interface CellTimes {
   readonly durationMs: number;
 }
 
+/** What CUBIC takes from one full queue to the next (RFC 9438 §4.2: K), where nothing but a full queue loses packets. */
+function cubicPeriodMs(cell: LinkCell): number {
+  const { rateMbps, rttMs, bufferBdp, lossPercent } = cell;
+  if (lossPercent > 0) return 0;
+  const windowPackets = (rateMbps * rttMs * BYTES_PER_MS * (1 + bufferBdp)) / PACKET_BYTES;
+  return 1000 * Math.cbrt((windowPackets * (1 - CUBIC_BETA)) / CUBIC_C);
+}
+
 /** From ten packets to 500 Mbit/s at 200 ms slow start takes ten round trips, and its end a few more. */
-export function timesOf({ rttMs }: LinkCell): CellTimes {
-  return { warmUpMs: Math.max(1000, 17 * rttMs), durationMs: Math.max(3000, 1500 + 25 * rttMs) };
+export function timesOf(cell: LinkCell): CellTimes {
+  const { rttMs } = cell;
+  const periodMs = Math.min(cubicPeriodMs(cell), PERIOD_MS_MAX);
+  return { warmUpMs: Math.max(1000, 17 * rttMs), durationMs: Math.max(3000, 1500 + 25 * rttMs, periodMs) };
 }
 
 /** Two flows are given longer. */

@@ -10,8 +10,8 @@ import { cpuSeconds } from "./process-usage.ts";
 
 /** For a process to start on a busy machine, and for a connection over a link that loses packets. */
 const SLACK_MS = 15_000;
-/** Mbit/s times s in bytes. */
-const BYTES_PER_MEGABIT = 125_000;
+/** A megabit a second is so many bytes a millisecond. */
+const BYTES_PER_MS = 125;
 
 async function endOf(load: LabProcess, event: string, limitMs: number): Promise<Readonly<Record<string, unknown>>> {
   return (await load.waitForJson(event, limitMs)).fields;
@@ -45,7 +45,7 @@ export async function measureFlows(
     const results = await Promise.all(loads.map((load) => endOf(load, "result", times.durationMs + SLACK_MS)));
     const seconds = (performance.now() - startMs) / 1000;
     const machineAfter = machineTimes();
-    const { there } = await place.link.report();
+    const { there, spanMs } = await place.link.report();
     const measured = flows.map(({ pids }, index): FlowRecord => {
       const spent = pids.map((pid, which) => cpuSeconds(pid) - (cpuBefore[index]?.[which] ?? 0));
       return {
@@ -60,7 +60,7 @@ export async function measureFlows(
       flows: measured,
       queueMeanMs: there.queue.meanMs,
       queueP95Ms: there.queue.p95Ms,
-      linkShare: there.deliveredBytes / (seconds * cell.rateMbps * BYTES_PER_MEGABIT),
+      linkShare: there.deliveredBytes / (spanMs * cell.rateMbps * BYTES_PER_MS),
       machineShare: (machineAfter.busyMs - machineBefore.busyMs) / (machineAfter.allMs - machineBefore.allMs),
       lateShare: there.late / Math.max(1, there.delivered),
       dropped: (await place.droppedBefore()) - droppedBefore,

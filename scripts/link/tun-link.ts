@@ -18,7 +18,13 @@ const STDIN = 0;
 export type LinkEvent =
   | { readonly event: "ready" | "changed" }
   | { readonly event: "refused" | "note"; readonly message: string }
-  | { readonly event: "report"; readonly there: DirectionReport; readonly back: DirectionReport };
+  /** `spanMs`: since the counting began. */
+  | {
+      readonly event: "report";
+      readonly spanMs: number;
+      readonly there: DirectionReport;
+      readonly back: DirectionReport;
+    };
 
 interface Lane {
   readonly from: TunDevice;
@@ -35,6 +41,7 @@ export class TunLink {
   private readonly lanes: readonly [Lane, Lane];
   private readonly waiting: DescriptorWait;
   private readonly orders = new OrderInput();
+  private countingSinceMs = performance.now();
   private readonly tell: (event: LinkEvent) => void;
 
   constructor(libc: TunLibc, ends: readonly [TunDevice, TunDevice], tell: (event: LinkEvent) => void) {
@@ -106,8 +113,12 @@ export class TunLink {
   private obey(order: LinkOrder): void {
     const [there, back] = this.lanes;
     if (order.order !== "change") {
-      this.tell({ event: "report", there: there.direction.report(), back: back.direction.report() });
-      if (order.order === "forget") for (const { direction } of this.lanes) direction.forget();
+      const nowMs = performance.now();
+      const spanMs = nowMs - this.countingSinceMs;
+      this.tell({ event: "report", spanMs, there: there.direction.report(), back: back.direction.report() });
+      if (order.order === "report") return;
+      for (const { direction } of this.lanes) direction.forget();
+      this.countingSinceMs = nowMs;
       return;
     }
     for (const { direction } of this.lanesOf(order.way)) direction.change(order.settings);

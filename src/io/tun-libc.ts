@@ -19,6 +19,8 @@ export interface TunLibc {
   write(fd: number, buffer: Uint8Array, lengthBytes: number): number;
   /** Moves this thread into a namespace, given by a descriptor of its file. @returns 0, or −1. */
   setns(fd: number, type: number): number;
+  /** Changes how the calling thread is scheduled. @param parameter a sched_param: the priority. @returns 0, or −1. */
+  schedSetscheduler(policy: number, parameter: Uint8Array): number;
   /** @param descriptors pollfd structures, answered in place. @param timeout a timespec. @returns how many are ready, or −1. */
   ppoll(descriptors: Uint8Array, count: number, timeout: Uint8Array): number;
 }
@@ -45,6 +47,7 @@ function load(): TunLibc | undefined {
   const koffi = createRequire(import.meta.url)("koffi") as Koffi;
   const library = koffi.load(null);
   const ppoll = library.func("ppoll", "int", ["void *", "size_t", "void *", "void *"]);
+  const schedSetscheduler = library.func("sched_setscheduler", "int", ["int", "int", "void *"]);
   return {
     wordBytes: libc.wordBytes,
     errno: () => koffi.errno(),
@@ -55,6 +58,7 @@ function load(): TunLibc | undefined {
     read: library.func("read", "intptr_t", ["int", "void *", "size_t"]),
     write: library.func("write", "intptr_t", ["int", "void *", "size_t"]),
     setns: library.func("setns", "int", ["int", "int"]),
+    schedSetscheduler: (policy, parameter) => schedSetscheduler(0, policy, parameter),
     ppoll: (descriptors, count, timeout) => ppoll(descriptors, count, timeout, null),
   };
 }

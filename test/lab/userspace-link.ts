@@ -24,6 +24,8 @@ const MTU_BYTES = 1500;
 const QUEUE_PACKETS = 10_000;
 
 export interface LinkReport {
+  /** Since the counting began. */
+  readonly spanMs: number;
   readonly there: DirectionReport;
   readonly back: DirectionReport;
 }

@@ -136,10 +136,10 @@ export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Senders whose address is remembered in parsed form; the memory starts afresh beyond it. */
 export const SOCKET_SENDERS_MAX = 4096;
 /**
- * Read from a socket beside what Node reads itself, in one turn of the event loop: 32 messages of the largest size, which is what
- * Node would read in our place. Less would not end the turn sooner, only leave the rest of it to the slower reader.
+ * Read from a socket beside what Node reads itself, in one turn of the event loop: all that the buffer may hold, small packets
+ * apart. Node goes on for up to 31 messages wherever this stops, and takes four times as long for each.
  */
-export const SOCKET_READ_BYTES = 2 * 1024 * 1024;
+export const SOCKET_READ_BYTES = 2 * SOCKET_BUFFER_BYTES;
 /** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */
 export const DRIVER_BATCH_BYTES = 256 * 1024;
 /** The longest a timer is set for: setTimeout takes 2^31 − 1 at most, and an hour costs nothing. */

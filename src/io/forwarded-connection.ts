@@ -107,16 +107,7 @@ export class ForwardedConnection {
   onReadable(): void {
     const { socket, stream } = this;
     if (this.receivingEnded || this.socketFull || socket.destroyed) return;
-    // Corked: what came in many packets leaves in one system call.
-    socket.cork();
-    for (let chunk = stream.read(); chunk !== undefined; chunk = stream.read()) {
-      if (!socket.write(chunk)) {
-        this.socketFull = true;
-        break;
-      }
-    }
-    socket.uncork();
-    this.releaseWritten();
+    while (this.writeBatch() && !this.socketFull);
     if (stream.readEnded) {
       this.receivingEnded = true;
       // Ended only once all is with the kernel: until then the connection can still be reset, and must not end as if all had come.
@@ -124,6 +115,20 @@ export class ForwardedConnection {
         if (!error) socket.end();
       });
     }
+  }
+
+  /** @returns false when the stream has no more to read now. */
+  private writeBatch(): boolean {
+    const { socket, stream } = this;
+    // Corked: what came in many packets leaves in one system call.
+    socket.cork();
+    let chunk = stream.read();
+    while (chunk !== undefined && socket.write(chunk)) chunk = stream.read();
+    socket.uncork();
+    this.releaseWritten();
+    // "drain" tells of what the kernel took at once as well, but only after all that Node has to do in this turn.
+    this.socketFull = chunk !== undefined && socket.writableLength > 0;
+    return chunk !== undefined;
   }
 
   /** The kernel copies what it takes, most often all of it and at once; what it did not take is still to be read from where it lies. */

@@ -91,7 +91,7 @@ test("a flood, of large messages or of empty ones, is read in parts, one each tu
   for (const lengthBytes of [60_000, 0]) {
     const { receiver, received, handlers, deliver } = makeReceiver(4);
     const data = new Array<number>(lengthBytes).fill(1);
-    for (let i = 0; i < 5_000; i++) deliver("192.0.2.1", 80, data.length > 0 && i > 60 ? [1] : data);
+    for (let i = 0; i < 20_000; i++) deliver("192.0.2.1", 80, data.length > 0 && i > 200 ? [1] : data);
     for (let i = 0; i < 3; i++) receiver.receive(handlers);
     const first = received.length;
     assert.ok(first > 0 && first <= SOCKET_READ_BYTES / 1_024, `${first} messages of ${lengthBytes} bytes`);

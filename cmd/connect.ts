@@ -1,7 +1,15 @@
 // tunnel connect
 
 import type { Argv, CommandModule, InferredOptionTypes } from "yargs";
-import { addressOption, directOptions, jsonOption, logLevelOption, rendezvousOption, single } from "./shared-option.ts";
+import {
+  addressOption,
+  congestionOption,
+  directOptions,
+  jsonOption,
+  logLevelOption,
+  rendezvousOption,
+  single,
+} from "./shared-option.ts";
 
 const options = {
   "ticket-file": { ...single, describe: "Read the ticket from this file" },
@@ -13,6 +21,7 @@ const options = {
     describe: "host:port at which the peer can be reached, besides or without a rendezvous",
   },
   ...directOptions,
+  congestion: congestionOption,
   json: jsonOption,
   "log-level": logLevelOption,
 } as const;

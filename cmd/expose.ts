@@ -1,7 +1,15 @@
 // tunnel expose
 
 import type { Argv, CommandModule, InferredOptionTypes } from "yargs";
-import { addressOption, directOptions, jsonOption, logLevelOption, rendezvousOption, single } from "./shared-option.ts";
+import {
+  addressOption,
+  congestionOption,
+  directOptions,
+  jsonOption,
+  logLevelOption,
+  rendezvousOption,
+  single,
+} from "./shared-option.ts";
 
 const options = {
   name: { ...single, describe: "Name of the service; the port where none is given" },
@@ -20,6 +28,7 @@ const options = {
     describe: "host:port at which this machine's UDP port can be reached from outside; goes into the ticket",
   },
   ...directOptions,
+  congestion: congestionOption,
   "new-ticket": { type: "boolean", default: false, describe: "Make a new ticket; older ones stop working" },
   "ticket-file": { ...single, describe: "Write the ticket to this file, for its owner alone, instead of printing it" },
   json: jsonOption,

@@ -48,6 +48,12 @@ export const directOptions = {
   },
 } as const;
 
+export const congestionOption = {
+  ...single,
+  defaultDescription: "cubic",
+  describe: "Congestion control of what this side sends: cubic or bbr",
+} as const;
+
 export const rendezvousOption = {
   type: "string",
   array: true,

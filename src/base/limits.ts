@@ -24,6 +24,41 @@ export const HYSTART_RTT_THRESHOLD_MAX_MS = 16;
 export const HYSTART_RTT_SAMPLES = 8;
 export const HYSTART_CSS_GROWTH_DIVISOR = 4;
 export const HYSTART_CSS_ROUNDS = 5;
+/** BBR (draft-ietf-ccwg-bbr-04 §5.6.1): what the bandwidth is multiplied with for the pacing rate, in Startup, Drain, Down and Up … */
+export const BBR_STARTUP_GAIN = 2.77;
+export const BBR_DRAIN_GAIN = 0.5;
+export const BBR_DOWN_GAIN = 0.9;
+export const BBR_UP_GAIN = 1.25;
+/** … always a little less than that, or a queue would never go … */
+export const BBR_PACING_MARGIN = 0.01;
+/** … and the bandwidth-delay product for the window: in most states, in Up, in ProbeRTT. */
+export const BBR_WINDOW_GAIN = 2;
+export const BBR_UP_WINDOW_GAIN = 2.25;
+export const BBR_PROBE_RTT_GAIN = 0.5;
+/** The window never falls below this many packets (§2.7). */
+export const BBR_WINDOW_PACKETS_MIN = 4;
+/** A path is full when its rate has not grown by so much for so many round trips (§5.3.1.2). */
+export const BBR_FULL_BANDWIDTH_GROWTH = 1.25;
+export const BBR_FULL_BANDWIDTH_ROUNDS = 3;
+/** Startup ends as well when a round trip has lost this many packets, and more than the threshold's share (§5.3.1.3). */
+export const BBR_STARTUP_LOSSES = 6;
+/** A flight of which a larger share is lost was too large (§2.5). */
+export const BBR_LOSS_THRESHOLD = 0.02;
+/** What is left of a bound after losses, and what part of the long-term bound is left to others. */
+export const BBR_BETA = 0.7;
+export const BBR_HEADROOM = 0.15;
+/** Probes for bandwidth are this long apart (§5.3.3.5.3), or as many round trips as Reno needs to grow by a flight, up to … */
+export const BBR_PROBE_WAIT_MS = 2_000;
+export const BBR_PROBE_WAIT_SPREAD_MS = 1_000;
+export const BBR_RENO_ROUNDS_MAX = 63;
+/** The least round trip holds for so long; without one as short for the interval, ProbeRTT looks for so long (§5.3.4). */
+export const BBR_MIN_RTT_MS = 10_000;
+export const BBR_PROBE_RTT_INTERVAL_MS = 5_000;
+export const BBR_PROBE_RTT_MS = 200;
+/** Acknowledgements that came in bunches are allowed for over so many round trips (§5.5.9). */
+export const BBR_EXTRA_ACKED_ROUNDS = 10;
+/** What a sender and a receiver handle at a time: one batch (§5.6.3). */
+export const BBR_QUANTUM_BYTES_MAX = 64 * 1024;
 /** Routers listen here for PCP and NAT-PMP (RFC 6887 §19.1, RFC 6886 §3.1) … */
 export const PORT_MAPPING_PORT = 5351;
 /** … and tell all hosts here that they started anew or have another address (RFC 6887 §14.1, RFC 6886 §3.2.1). */

@@ -21,6 +21,7 @@ import { NetworkWatch } from "../io/network-watch.ts";
 import { PortMapper } from "../io/port-mapper.ts";
 import { systemRandom } from "../io/system-random.ts";
 import { TcpForwarder } from "../io/tcp-forwarder.ts";
+import { type CongestionName, congestionControllers } from "../transport/congestion-choice.ts";
 import { Agent } from "../tunnel/agent.ts";
 import type { AgentEvent } from "../tunnel/agent-event.ts";
 import type { Over } from "../tunnel/own-streams.ts";
@@ -46,6 +47,7 @@ export interface AgentProcessOptions {
   readonly udpPort?: number | undefined;
   /** Whether a direct path may be looked for with many ports or sockets. */
   readonly spray: boolean;
+  readonly congestion: CongestionName;
   /** Ask the router to map our port; true unless told. */
   readonly portMapping?: boolean | undefined;
   /** Takes the events that are not the same for all. */
@@ -113,7 +115,10 @@ export class AgentProcess {
         ...(directAfterMs === undefined ? {} : { directAfterMs }),
         spray: options.spray,
         // A socket that lets the kernel cut datagrams up would find any size to pass.
-        transport: socket.neverFragments ? { datagramBytesMax: TRANSMIT_BYTES_MAX } : {},
+        transport: {
+          congestion: congestionControllers[options.congestion],
+          ...(socket.neverFragments ? { datagramBytesMax: TRANSMIT_BYTES_MAX } : {}),
+        },
       },
     });
     this.driver = new Driver<AgentEvent>({

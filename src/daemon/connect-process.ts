@@ -8,11 +8,13 @@ import { lanGroups } from "../io/lan-listener.ts";
 import { LocalListener } from "../io/local-listener.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { WaitingConnections } from "../io/waiting-connections.ts";
+import type { CongestionName } from "../transport/congestion-choice.ts";
 import type { AgentEvent } from "../tunnel/agent-event.ts";
 import type { Dial } from "../tunnel/dial.ts";
 import { describeStreamCode, streamCode } from "../wire/stream-code.ts";
 import { AgentProcess } from "./agent-process.ts";
 import type { CommandContext } from "./command.ts";
+import { parseCongestionOption } from "./congestion-option.ts";
 import { type ConnectGoal, parseGoal } from "./connect-goal.ts";
 import { type DirectOptions, type DirectWays, parseDirectOptions } from "./direct-option.ts";
 import { type ListenPlace, listenError, parseListenOption } from "./listen-option.ts";
@@ -26,6 +28,7 @@ export interface ConnectOptions extends TicketSourceOptions, DirectOptions {
   readonly service?: string | undefined;
   readonly listen?: string | undefined;
   readonly rendezvous: readonly string[];
+  readonly congestion?: string | undefined;
 }
 
 /** @returns when the process was asked to end. @throws UsageError, OperatingError */
@@ -33,14 +36,16 @@ export async function runConnect(options: ConnectOptions, context: CommandContex
   const listen = options.listen === undefined ? undefined : parseListenOption(options.listen, "127.0.0.1");
   const named = parseRendezvousOption(options.rendezvous, context.env);
   const direct = parseDirectOptions(options);
+  const congestion = parseCongestionOption(options.congestion);
   const goal = parseGoal(await readTicketText(options, context.env), options, named, direct.addresses);
   if (goal.rendezvous.length === 0 && goal.addresses.length === 0 && !direct.lan) throw missingRendezvous();
-  await new ConnectProcess(goal, direct, context).run(listen);
+  await new ConnectProcess(goal, direct, congestion, context).run(listen);
 }
 
 class ConnectProcess {
   private readonly goal: ConnectGoal;
   private readonly direct: DirectWays;
+  private readonly congestion: CongestionName;
   private readonly context: CommandContext;
   private readonly waiting = new WaitingConnections();
   private process: AgentProcess | undefined;
@@ -50,9 +55,10 @@ class ConnectProcess {
   private toldCode: number | undefined;
   private toldWaiting = false;
 
-  constructor(goal: ConnectGoal, direct: DirectWays, context: CommandContext) {
+  constructor(goal: ConnectGoal, direct: DirectWays, congestion: CongestionName, context: CommandContext) {
     this.goal = goal;
     this.direct = direct;
+    this.congestion = congestion;
     this.context = context;
   }
 
@@ -63,6 +69,7 @@ class ConnectProcess {
       rendezvous: goal.rendezvous,
       udpPort: this.direct.udpPort,
       spray: this.direct.spray,
+      congestion: this.congestion,
       portMapping: this.direct.portMapping,
       onNetworkChange: () => this.addresses?.refresh(),
       onEvent: (_nowMs, event) => this.onEvent(event),

@@ -10,6 +10,7 @@ import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { replaceFile } from "./atomic-file.ts";
 import type { CommandContext } from "./command.ts";
+import { parseCongestionOption } from "./congestion-option.ts";
 import { type DirectOptions, type DirectWays, localUdpPort, parseDirectOptions } from "./direct-option.ts";
 import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
 import { loadServiceSecret, renewServiceSecret } from "./service-secret.ts";
@@ -24,6 +25,7 @@ export interface ExposeOptions extends DirectOptions {
   readonly public: boolean;
   readonly rendezvous: readonly string[];
   readonly newTicket: boolean;
+  readonly congestion?: string | undefined;
   readonly ticketFile?: string | undefined;
 }
 
@@ -34,6 +36,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
   const allow = options.allow.map(parseAllowed);
   const rendezvous = parseRendezvousOption(options.rendezvous, context.env);
   const direct = parseDirectOptions(options);
+  const congestion = parseCongestionOption(options.congestion);
   const udpPort = localUdpPort(direct);
   if (rendezvous.length === 0 && direct.addresses.length === 0 && !direct.lan) throw missingRendezvous();
 
@@ -51,6 +54,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
     rendezvous,
     udpPort,
     spray: direct.spray,
+    congestion,
     portMapping: direct.portMapping,
     onNetworkChange: () => lan?.refresh(),
     onShutdown: () => lan?.close(),

@@ -57,9 +57,6 @@ export interface CongestionController {
 
   /** The largest packet of the path changed. */
   setPacketBytes(bytes: number): void;
-
-  /** The path now leads elsewhere: start anew. */
-  reset(): void;
 }
 
 export type CongestionControllerFactory = (packetBytes: number) => CongestionController;

@@ -145,15 +145,4 @@ export class CongestionCubic implements CongestionController {
     this.packetBytes = bytes;
     this.window = Math.max(this.window, WINDOW_PACKETS_MIN * bytes);
   }
-
-  reset(): void {
-    this.window = INITIAL_WINDOW_PACKETS * this.packetBytes;
-    this.thresholdBytes = Number.POSITIVE_INFINITY;
-    this.maxBytes = 0;
-    this.priorBytes = 0;
-    this.epochStartMs = undefined;
-    this.recoveryStartMs = Number.NEGATIVE_INFINITY;
-    this.undo = undefined;
-    this.hystart.reset();
-  }
 }

@@ -58,13 +58,4 @@ export class Hystart {
     this.samples = 0;
     return this.cssBaselineMs !== undefined && ++this.cssRounds >= HYSTART_CSS_ROUNDS;
   }
-
-  reset(): void {
-    this.roundStartMs = Number.NEGATIVE_INFINITY;
-    this.lastRoundMinMs = Number.POSITIVE_INFINITY;
-    this.roundMinMs = Number.POSITIVE_INFINITY;
-    this.samples = 0;
-    this.cssBaselineMs = undefined;
-    this.cssRounds = 0;
-  }
 }

@@ -35,7 +35,8 @@ export class Path implements PathSummary {
   state: PathState = "working";
   active = false;
   readonly rtt = new RttEstimator();
-  readonly congestion: CongestionController;
+  congestion: CongestionController;
+  private readonly newCongestion: CongestionControllerFactory;
   readonly sent = new SentPackets();
   readonly loss = new LossDetection();
   readonly pacer = new Pacer();
@@ -100,6 +101,7 @@ export class Path implements PathSummary {
     this.datagramBytesMax = datagramBytesMax;
     this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, datagramBytesMax);
     this.quality = new PathQuality(nowMs);
+    this.newCongestion = congestion;
     this.congestion = congestion(datagramBytes);
     this.owner = owner;
     this.lastSentAtMs = nowMs;
@@ -356,8 +358,7 @@ export class Path implements PathSummary {
   restart(nowMs: number, datagramBytes: number): void {
     this.abandonInFlight(nowMs);
     this.rtt.reset();
-    this.congestion.reset();
-    this.congestion.setPacketBytes(datagramBytes);
+    this.congestion = this.newCongestion(datagramBytes);
     this.datagramBytes = datagramBytes;
     this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, this.datagramBytesMax);
     this.quality = new PathQuality(nowMs);

@@ -13,8 +13,8 @@ import {
   STREAM_WINDOW_BYTES_MAX,
   STREAMS_MAX,
 } from "../base/limits.ts";
+import { CONGESTION_DEFAULT, congestionControllers } from "./congestion-choice.ts";
 import type { CongestionControllerFactory } from "./congestion-controller.ts";
-import { CongestionCubic } from "./congestion-cubic.ts";
 import type { KeyUpdateSettings } from "./packet-keys.ts";
 import { type PathSelector, preferDirect } from "./path-choice.ts";
 
@@ -53,6 +53,6 @@ export const defaultSettings: TransportSettings = {
   datagramBytes: DATAGRAM_BYTES_MIN,
   datagramBytesMax: DATAGRAM_BYTES_ETHERNET,
   keyUpdate: { firstPackets: KEY_UPDATE_FIRST_PACKETS, packets: KEY_UPDATE_PACKETS },
-  congestion: (packetBytes) => new CongestionCubic(packetBytes),
+  congestion: congestionControllers[CONGESTION_DEFAULT],
   selectPath: preferDirect,
 };

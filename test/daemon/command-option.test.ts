@@ -9,6 +9,7 @@ import { createIdentity } from "../../src/crypto/identity.ts";
 import { formatPeerId } from "../../src/crypto/peer-id.ts";
 import type { HostAndPort } from "../../src/crypto/rendezvous-address.ts";
 import { formatTicket, type Ticket } from "../../src/crypto/ticket.ts";
+import { parseCongestionOption } from "../../src/daemon/congestion-option.ts";
 import { parseGoal } from "../../src/daemon/connect-goal.ts";
 import { localUdpPort, parseDirectOptions } from "../../src/daemon/direct-option.ts";
 import { parseListenOption } from "../../src/daemon/listen-option.ts";
@@ -52,6 +53,14 @@ test("rendezvous come from the option, else from the environment, each once", ()
   assert.deepEqual(parseRendezvousOption([], {}), []);
   for (const text of ["host:0", "host:70000", "nonsense@host:1", "ho st:1:2", "http://host"]) {
     assert.throws(() => parseRendezvousOption([text], {}), UsageError, text);
+  }
+});
+
+test("--congestion names a controller that there is, and CUBIC is used unless told", () => {
+  assert.equal(parseCongestionOption(undefined), "cubic");
+  assert.equal(parseCongestionOption("bbr"), "bbr");
+  for (const name of ["", "reno", "BBR", "toString"]) {
+    assert.throws(() => parseCongestionOption(name), /expected cubic or bbr/, name);
   }
 });
 

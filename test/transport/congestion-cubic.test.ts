@@ -180,7 +180,7 @@ test("whatever happens, the window is a number between two packets and its bound
     ageMs: fc.integer({ min: 0, max: 5_000 }),
     rttMs: fc.integer({ min: 0, max: 5_000 }),
     appLimited: fc.boolean(),
-    kind: fc.constantFrom("ack", "ack", "ack", "loss", "persistent", "spurious", "packet", "reset"),
+    kind: fc.constantFrom("ack", "ack", "ack", "loss", "persistent", "spurious", "packet"),
   });
   fc.assert(
     fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
@@ -192,7 +192,6 @@ test("whatever happens, the window is a number between two packets and its bound
         if (kind === "ack") cubic.onAck(nowMs, bytes, nowMs - ageMs, rttOf(rttMs), appLimited);
         else if (kind === "loss" || kind === "persistent") cubic.onLoss(nowMs, bytes, nowMs - ageMs, kind !== "loss");
         else if (kind === "spurious") cubic.onSpuriousLoss();
-        else if (kind === "reset") cubic.reset();
         else {
           mss = 1200 + (bytes % 300);
           cubic.setPacketBytes(mss);

@@ -1,0 +1,13 @@
+// --congestion of `expose` and `connect`: the congestion controller of what this side sends.
+
+import { CONGESTION_DEFAULT, type CongestionName, congestionControllers } from "../transport/congestion-choice.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** @throws UsageError */
+export function parseCongestionOption(text: string | undefined): CongestionName {
+  const name = text ?? CONGESTION_DEFAULT;
+  if (Object.hasOwn(congestionControllers, name)) return name as CongestionName;
+  throw new UsageError(
+    `--congestion ${name} is not known; expected ${Object.keys(congestionControllers).join(" or ")}`,
+  );
+}

@@ -1,0 +1,33 @@
+// Whether a path delivers all that it can (draft-ietf-ccwg-bbr-04 §5.3.1.2): its rate has not grown by a quarter for three round trips
+// in which the sender had enough to send. Startup ends by it, and so does each probe for more.
+
+import { BBR_FULL_BANDWIDTH_GROWTH, BBR_FULL_BANDWIDTH_ROUNDS } from "../base/limits.ts";
+import type { DeliveryRate } from "./delivery-rate.ts";
+
+export class BbrFullPipe {
+  /** It was so at least once. */
+  wasReached = false;
+  /** It is so since it was last looked for. */
+  isReached = false;
+  private baseBytesPerMs = 0;
+  private rounds = 0;
+
+  onAck(rate: DeliveryRate, roundStart: boolean): void {
+    if (this.isReached || rate.sampleIsAppLimited || rate.sampleBytesPerMs === 0) return;
+    if (rate.sampleBytesPerMs >= this.baseBytesPerMs * BBR_FULL_BANDWIDTH_GROWTH) {
+      this.lookAnew(rate.sampleBytesPerMs);
+      return;
+    }
+    if (!roundStart) return;
+    this.rounds++;
+    this.isReached = this.rounds >= BBR_FULL_BANDWIDTH_ROUNDS;
+    if (this.isReached) this.wasReached = true;
+  }
+
+  /** @param baseBytesPerMs the rate from which growth counts. */
+  lookAnew(baseBytesPerMs: number): void {
+    this.baseBytesPerMs = baseBytesPerMs;
+    this.rounds = 0;
+    this.isReached = false;
+  }
+}

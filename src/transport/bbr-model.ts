@@ -1,0 +1,239 @@
+// What BBR knows of its path (draft-ietf-ccwg-bbr-04 §5.5): round trips counted in packets, the bandwidth, the least round trip, how
+// much acknowledgements come in bunches, and, from losses, how much in flight is too much. The state machine that
+// makes use of it, and that makes these measurements possible, is congestion-bbr.ts.
+
+import {
+  BBR_BETA,
+  BBR_EXTRA_ACKED_ROUNDS,
+  BBR_LOSS_THRESHOLD,
+  BBR_MIN_RTT_MS,
+  BBR_PROBE_RTT_INTERVAL_MS,
+} from "../base/limits.ts";
+import { DeliveryRate } from "./delivery-rate.ts";
+
+export class BbrModel {
+  readonly rate = new DeliveryRate();
+
+  /** Round trips so far, and whether the latest acknowledgement began one. */
+  roundCount = 0;
+  roundStart = false;
+  private roundEndsAtBytes = 0;
+
+  /** The greatest rate of the present probing cycle and of the one before, in bytes per ms. */
+  private cycleBytesPerMs = 0;
+  private lastCycleBytesPerMs = 0;
+  /** Short-term bounds, from losses since the last probe. */
+  shortTermBytesPerMs = Number.POSITIVE_INFINITY;
+  shortTermInFlightBytes = Number.POSITIVE_INFINITY;
+  /** Long-term bound: what probing has found to be more than the path takes. */
+  longTermInFlightBytes = Number.POSITIVE_INFINITY;
+
+  minRttMs = Number.POSITIVE_INFINITY;
+  private minRttAtMs = Number.NEGATIVE_INFINITY;
+  private probeRttMinMs = Number.POSITIVE_INFINITY;
+  private probeRttMinAtMs = Number.NEGATIVE_INFINITY;
+  /** No round trip as short as the least one has been seen for a while: it is time to look again. */
+  probeRttExpired = false;
+
+  /** Acknowledged beyond what the bandwidth explains: the most of the latest rounds. */
+  private extraAckedSlots = [0, 0];
+  private extraAckedSlotRound = 0;
+  private extraAckedFromMs = 0;
+  private extraAckedBytes = 0;
+
+  /** A round by which losses are judged; it begins with the first loss. */
+  private lossRoundEndsAtBytes = 0;
+  private lossRoundStart = false;
+  lossInRound = false;
+  private lossRoundLostBytes = 0;
+  private lossRoundDeliveredBytes = 0;
+  private latestBytesPerMs = 0;
+  private latestDeliveredBytes = 0;
+
+  private savedBytesPerMs = 0;
+  private savedShortTermBytes = 0;
+  private savedLongTermBytes = 0;
+
+  get maxBytesPerMs(): number {
+    return Math.max(this.cycleBytesPerMs, this.lastCycleBytesPerMs);
+  }
+
+  /** The bandwidth to send at. */
+  get bytesPerMs(): number {
+    return Math.min(this.maxBytesPerMs, this.shortTermBytesPerMs);
+  }
+
+  /** Bandwidth-delay product times `gain`; Infinity before there is a round trip. */
+  bdpBytes(bytesPerMs: number, gain: number): number {
+    return bytesPerMs * this.minRttMs * gain;
+  }
+
+  get extraAckedMaxBytes(): number {
+    return Math.max(this.extraAckedSlots[0] as number, this.extraAckedSlots[1] as number);
+  }
+
+  /** A new round begins now, whatever is in flight. */
+  startRound(): void {
+    this.roundEndsAtBytes = this.rate.deliveredBytes;
+  }
+
+  /** Takes in the sample of an ACK frame. @param probing losses are what the present state looks for. */
+  onAck(nowMs: number, probing: boolean, fullBandwidthReached: boolean, windowBytes: number): void {
+    const { rate } = this;
+    this.latestBytesPerMs = Math.max(this.latestBytesPerMs, rate.sampleBytesPerMs);
+    this.latestDeliveredBytes = Math.max(this.latestDeliveredBytes, rate.sampleDeliveredBytes);
+    this.lossRoundStart = rate.samplePriorBytes >= this.lossRoundEndsAtBytes;
+
+    this.roundStart = rate.samplePriorBytes >= this.roundEndsAtBytes;
+    if (this.roundStart) {
+      this.startRound();
+      this.roundCount++;
+    }
+    const sample = rate.sampleBytesPerMs;
+    if (sample > this.cycleBytesPerMs && (sample >= this.maxBytesPerMs || !rate.sampleIsAppLimited)) {
+      this.cycleBytesPerMs = sample;
+    }
+    if (this.lossRoundStart) {
+      if (this.lossInRound && !probing) this.adaptShortTerm(windowBytes);
+      this.lossInRound = false;
+      this.beginLossRound();
+    }
+    this.updateAggregation(nowMs, fullBandwidthReached, windowBytes);
+  }
+
+  /** Behind everything that looks at the latest round. */
+  endAck(): void {
+    if (!this.lossRoundStart) return;
+    this.latestBytesPerMs = this.rate.sampleBytesPerMs;
+    this.latestDeliveredBytes = this.rate.sampleDeliveredBytes;
+  }
+
+  // ---- bandwidth
+
+  /** A probing cycle is over: its greatest rate counts for one cycle more. */
+  advanceCycle(): void {
+    if (this.cycleBytesPerMs === 0) return;
+    this.lastCycleBytesPerMs = this.cycleBytesPerMs;
+    this.cycleBytesPerMs = 0;
+  }
+
+  /** The greatest rate of the latest round. */
+  get latestRoundBytesPerMs(): number {
+    return this.latestBytesPerMs;
+  }
+
+  get latestRoundDeliveredBytes(): number {
+    return this.latestDeliveredBytes;
+  }
+
+  // ---- round trip
+
+  updateMinRtt(nowMs: number): void {
+    const rttMs = this.rate.sampleRttMs;
+    const isFirst = this.probeRttMinMs === Number.POSITIVE_INFINITY;
+    this.probeRttExpired = !isFirst && nowMs > this.probeRttMinAtMs + BBR_PROBE_RTT_INTERVAL_MS;
+    if (rttMs < this.probeRttMinMs || (this.probeRttExpired && rttMs !== Number.POSITIVE_INFINITY)) {
+      this.probeRttMinMs = rttMs;
+      this.probeRttMinAtMs = nowMs;
+    }
+    const isOld = nowMs > this.minRttAtMs + BBR_MIN_RTT_MS;
+    if (this.probeRttMinMs < this.minRttMs || isOld) {
+      this.minRttMs = this.probeRttMinMs;
+      this.minRttAtMs = this.probeRttMinAtMs;
+    }
+  }
+
+  /** The path has been looked at with little in flight. */
+  onProbeRttDone(nowMs: number): void {
+    this.probeRttMinAtMs = nowMs;
+  }
+
+  // ---- acknowledgements in bunches
+
+  private updateAggregation(nowMs: number, fullBandwidthReached: boolean, windowBytes: number): void {
+    let expectedBytes = this.bytesPerMs * (nowMs - this.extraAckedFromMs);
+    if (this.extraAckedBytes <= expectedBytes) {
+      this.extraAckedBytes = 0;
+      this.extraAckedFromMs = nowMs;
+      expectedBytes = 0;
+    }
+    this.extraAckedBytes += this.rate.newlyAckedBytes;
+    const extraBytes = Math.min(this.extraAckedBytes - expectedBytes, windowBytes);
+    const slots = this.extraAckedSlots;
+    // Two slots of half the time each; before the bandwidth is known one round trip is remembered.
+    if (this.roundCount - this.extraAckedSlotRound >= (fullBandwidthReached ? BBR_EXTRA_ACKED_ROUNDS / 2 : 1)) {
+      this.extraAckedSlotRound = this.roundCount;
+      slots[1] = fullBandwidthReached ? (slots[0] as number) : 0;
+      slots[0] = 0;
+    }
+    slots[0] = Math.max(slots[0] as number, extraBytes);
+  }
+
+  onIdleRestart(nowMs: number): void {
+    this.extraAckedFromMs = nowMs;
+    this.extraAckedBytes = 0;
+  }
+
+  // ---- losses
+
+  private beginLossRound(): void {
+    this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
+    this.lossRoundLostBytes = this.rate.lostBytes;
+    this.lossRoundDeliveredBytes = this.rate.deliveredBytes;
+  }
+
+  onLost(): void {
+    if (!this.lossInRound) this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
+    this.lossInRound = true;
+  }
+
+  /** Whether more was lost of what the sample's packet left behind in flight than may be. */
+  get isInFlightTooHigh(): boolean {
+    const { sampleLostBytes, sampleInFlightBytes } = this.rate;
+    return sampleLostBytes > BBR_LOSS_THRESHOLD * sampleInFlightBytes;
+  }
+
+  /** How much was in flight when the losses passed the threshold: the sample's packet overshot it by a part of itself. */
+  inFlightAtLossBytes(packetBytes: number): number {
+    const { sampleLostBytes, sampleInFlightBytes } = this.rate;
+    const before = sampleInFlightBytes - packetBytes;
+    const allowed = BBR_LOSS_THRESHOLD * before - (sampleLostBytes - packetBytes);
+    return before + Math.max(allowed, 0) / (1 - BBR_LOSS_THRESHOLD);
+  }
+
+  private adaptShortTerm(windowBytes: number): void {
+    const lost = this.rate.lostBytes - this.lossRoundLostBytes;
+    const delivered = this.rate.deliveredBytes - this.lossRoundDeliveredBytes;
+    if (lost <= BBR_LOSS_THRESHOLD * (lost + delivered)) return;
+    if (this.shortTermBytesPerMs === Number.POSITIVE_INFINITY) this.shortTermBytesPerMs = this.maxBytesPerMs;
+    if (this.shortTermInFlightBytes === Number.POSITIVE_INFINITY) this.shortTermInFlightBytes = windowBytes;
+    this.shortTermBytesPerMs = Math.max(this.latestBytesPerMs, BBR_BETA * this.shortTermBytesPerMs);
+    this.shortTermInFlightBytes = Math.max(this.latestDeliveredBytes, BBR_BETA * this.shortTermInFlightBytes);
+  }
+
+  resetShortTerm(): void {
+    this.shortTermBytesPerMs = Number.POSITIVE_INFINITY;
+    this.shortTermInFlightBytes = Number.POSITIVE_INFINITY;
+  }
+
+  /** Losses begin that may prove spurious. */
+  saveBounds(): void {
+    this.savedBytesPerMs = this.shortTermBytesPerMs;
+    this.savedShortTermBytes = this.shortTermInFlightBytes;
+    this.savedLongTermBytes = this.longTermInFlightBytes;
+  }
+
+  /** They were. */
+  restoreBounds(): void {
+    this.lossInRound = false;
+    this.shortTermBytesPerMs = Math.max(this.shortTermBytesPerMs, this.savedBytesPerMs);
+    this.shortTermInFlightBytes = Math.max(this.shortTermInFlightBytes, this.savedShortTermBytes);
+    this.longTermInFlightBytes = Math.max(this.longTermInFlightBytes, this.savedLongTermBytes);
+  }
+
+  resetLatest(): void {
+    this.lossInRound = false;
+    this.latestBytesPerMs = 0;
+    this.latestDeliveredBytes = 0;
+  }
+}

@@ -7,7 +7,7 @@ import { Lab } from "./lab.ts";
 import type { LabProcess } from "./lab-process.ts";
 import { type Connected, type Exposed, LabTunnel, pathEvent, type StartOptions } from "./lab-tunnel.ts";
 import { assertNats } from "./nat-observation.ts";
-import type { NatKind } from "./router-rules.ts";
+import type { SiteKind } from "./router-rules.ts";
 import type { LabSite } from "./topology.ts";
 
 const MB = 1_000_000;
@@ -30,9 +30,9 @@ export interface TransferOptions {
 
 /** A third site is only there to be moved to. */
 export interface FaultKinds {
-  readonly A: NatKind;
-  readonly B: NatKind;
-  readonly C?: NatKind;
+  readonly A: SiteKind;
+  readonly B: SiteKind;
+  readonly C?: SiteKind;
 }
 
 export class FaultTransfer {
@@ -101,7 +101,7 @@ export interface FaultContext {
 /** A test in a lab of its own, whose NATs have been proven to be what they are called. */
 export function faultTest(name: string, kinds: FaultKinds, body: (fault: FaultContext) => Promise<void>): void {
   test(name, async (context) => {
-    const lab = await Lab.create(kinds as Readonly<Record<"A" | "B", NatKind>>);
+    const lab = await Lab.create(kinds as Readonly<Record<"A" | "B", SiteKind>>);
     const tunnel = new LabTunnel(lab);
     const spare = (lab.sites as Readonly<Record<string, LabSite>>).C;
     try {

@@ -32,10 +32,19 @@ export class LabFaults {
     return this.lab.output(this.publicSegment, ["nft", "-f", "-"], rules);
   }
 
-  /** Drops every UDP packet between two nodes, in both directions; TCP passes. */
+  /** Drops every UDP packet of IPv4 between two nodes, in both directions; TCP passes. */
   async cutUdp(a: LabNode, b: LabNode): Promise<Cut> {
     const pairs = a.publicAddresses.flatMap((x) => b.publicAddresses.flatMap((y) => [`${x} . ${y}`, `${y} . ${x}`]));
-    const elements = `element bridge faults cut { ${pairs.join(", ")} }`;
+    return this.drop("cut", pairs);
+  }
+
+  /** Drops every packet of IPv6 on the public segment, of whatever protocol. */
+  cutIpv6(): Promise<Cut> {
+    return this.drop("dead", ["ip6"]);
+  }
+
+  private async drop(set: "cut" | "closed" | "dead", members: readonly (string | number)[]): Promise<Cut> {
+    const elements = `element bridge faults ${set} { ${members.join(", ")} }`;
     await this.nft(`add ${elements}`);
     return {
       restore: async () => {
@@ -44,7 +53,7 @@ export class LabFaults {
     };
   }
 
-  /** Drops every UDP packet on the public segment; TCP passes. */
+  /** Drops every UDP packet of IPv4 on the public segment; TCP passes. */
   async cutAllUdp(): Promise<Cut> {
     const pairs = this.onSegment.flatMap((a, i) => this.onSegment.slice(i + 1).map((b) => [a, b] as const));
     const cuts = await Promise.all(pairs.map(([a, b]) => this.cutUdp(a, b)));
@@ -57,13 +66,7 @@ export class LabFaults {
 
   /** Drops every TCP packet to one of these ports on the public segment, without a word. */
   async closeTcpPorts(...ports: readonly number[]): Promise<Cut> {
-    const elements = `element bridge faults closed { ${ports.join(", ")} }`;
-    await this.nft(`add ${elements}`);
-    return {
-      restore: async () => {
-        await this.nft(`delete ${elements}`);
-      },
-    };
+    return this.drop("closed", ports);
   }
 
   /** Drops that share of all packets on the public segment, at random; 0 ends it. */
@@ -75,7 +78,7 @@ export class LabFaults {
       await this.lab.output(node, ["ip", "link", "set", node.uplink, "gso_max_segs", String(segments)]);
     }
     const threshold = Math.round(percent * 1000);
-    const drop = `add rule bridge faults losing meta protocol ip numgen random mod 100000 < ${threshold} drop`;
+    const drop = `add rule bridge faults losing meta protocol { ip, ip6 } numgen random mod 100000 < ${threshold} drop`;
     await this.nft(`flush chain bridge faults losing\n${threshold > 0 ? drop : ""}`);
   }
 

@@ -5,10 +5,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { RENDEZVOUS_NAME } from "./ipv6-topology.ts";
 import { Lab } from "./lab.ts";
 import type { LabEvent, LabProcess } from "./lab-process.ts";
 import { assertNats } from "./nat-observation.ts";
-import type { NatKind } from "./router-rules.ts";
+import type { SiteKind } from "./router-rules.ts";
 import { type LabNode, rendezvousAddresses } from "./topology.ts";
 
 const program = fileURLToPath(new URL("../../cmd/tunnel.js", import.meta.url));
@@ -75,20 +76,23 @@ export class LabTunnel {
 
   /**
    * Starts the rendezvous, again under the same identity and address where it ran before.
-   * @param alternate whether it has another port and address, by which agents find out what their NATs do
+   * @param alternate whether it has another port and address, by which agents find out what their NATs do; in a lab with IPv6 another
+   *   port alone, since it listens on all its addresses there
    * @param args more words of its command line
    */
   async startRendezvous({ alternate = false, args = [] as readonly string[] } = {}): Promise<LabProcess> {
     const { rendezvous } = this.lab;
     const [first, second] = rendezvousAddresses;
-    const places = alternate
-      ? ["--listen", `${first}:${RENDEZVOUS_PORT}`, "--alternate", `${second}:${RENDEZVOUS_PORT + 1}`]
-      : ["--listen", `0.0.0.0:${RENDEZVOUS_PORT}`];
+    const places = this.lab.hasIpv6
+      ? ["--listen", `[::]:${RENDEZVOUS_PORT}`, ...(alternate ? ["--alternate", `${RENDEZVOUS_PORT + 1}`] : [])]
+      : alternate
+        ? ["--listen", `${first}:${RENDEZVOUS_PORT}`, "--alternate", `${second}:${RENDEZVOUS_PORT + 1}`]
+        : ["--listen", `0.0.0.0:${RENDEZVOUS_PORT}`];
     const process = this.start(rendezvous, ["rendezvous", ...places, ...args]);
     const ready = await process.waitForJson("ready", START_TIMEOUT_MS);
     const { websocketPort } = ready.fields;
     const ports = websocketPort === undefined ? RENDEZVOUS_PORT : `${RENDEZVOUS_PORT}/${websocketPort}`;
-    this.rendezvousAddress = `${text(ready, "id")}@${rendezvous.address}:${ports}`;
+    this.rendezvousAddress = `${text(ready, "id")}@${this.lab.hasIpv6 ? RENDEZVOUS_NAME : rendezvous.address}:${ports}`;
     return process;
   }
 
@@ -141,7 +145,7 @@ export async function receivedBytes(lab: Lab, node: LabNode): Promise<number> {
  */
 export function labTest(
   name: string,
-  kinds: { readonly A: NatKind; readonly B: NatKind },
+  kinds: { readonly A: SiteKind; readonly B: SiteKind },
   body: (tunnel: LabTunnel, context: TestContext) => Promise<void>,
 ): void {
   test(name, async (context) => {

@@ -26,7 +26,7 @@ const otherAddress: Endpoint = { address: second, port: portOne };
 let nextId = 1;
 
 async function open(): Promise<Socket> {
-  const socket = createSocket("udp4");
+  const socket = createSocket(first.includes(":") ? "udp6" : "udp4");
   socket.bind(0);
   await once(socket, "listening");
   return socket;

@@ -26,7 +26,7 @@ let opening = addresses.length * ports.length;
 
 for (const address of addresses) {
   for (const port of ports) {
-    const socket = createSocket("udp4");
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     sockets.set(`${address}:${port}`, socket);
     socket.on("message", (message, from) => {
       const request = JSON.parse(message.toString()) as EchoRequest;

@@ -5,12 +5,12 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Lab } from "./lab.ts";
 import { assertNats, expectedBehaviour, observeNats } from "./nat-observation.ts";
-import type { NatKind } from "./router-rules.ts";
+import type { NatKind, SiteKind } from "./router-rules.ts";
 
-const kinds = Object.keys(expectedBehaviour) as NatKind[];
+const kinds: SiteKind[] = [...(Object.keys(expectedBehaviour) as NatKind[]), "dual-stack", "v6-firewall"];
 
 for (const kind of kinds) {
-  test(`a NAT of kind ${kind} behaves as one`, async () => {
+  test(`what is called ${kind} behaves as such`, async () => {
     const lab = await Lab.create({ A: kind });
     try {
       await assertNats(lab, lab.sites.A);

@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { rendezvousIpv6 } from "./ipv6-topology.ts";
 import type { Lab } from "./lab.ts";
-import type { NatKind } from "./router-rules.ts";
+import { type NatKind, natOf } from "./router-rules.ts";
 import { type LabSite, rendezvousAddresses } from "./topology.ts";
 
 /** What a mapping or a filter depends on: "endpoint" is endpoint-independent. */
@@ -26,15 +27,24 @@ export type NatObservation =
 const PORTS = "7001,7002";
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** @returns what the NAT of each of these sites does, by asking echo servers on the public segment. */
-export async function observeNats(lab: Lab, ...sites: LabSite[]): Promise<NatObservation[]> {
-  const addresses = rendezvousAddresses.join(",");
-  const server = lab.spawn(lab.rendezvous, [process.execPath, script("./nat-echo-server.js"), addresses, PORTS]);
+/** @returns what the NAT of each of these sites does, by asking echo servers on the public segment; IPv6's router where there is no NAT. */
+export function observeNats(lab: Lab, ...sites: LabSite[]): Promise<NatObservation[]> {
+  return observe(
+    lab,
+    sites.map((site) => [site, natOf(site.kind) === undefined ? rendezvousIpv6 : rendezvousAddresses]),
+  );
+}
+
+/** @param asked each site with the two addresses that are asked from there */
+async function observe(lab: Lab, asked: readonly (readonly [LabSite, readonly string[]])[]): Promise<NatObservation[]> {
+  const all = [...new Set(asked.flatMap(([, addresses]) => addresses))].join(",");
+  const server = lab.spawn(lab.rendezvous, [process.execPath, script("./nat-echo-server.js"), all, PORTS]);
   try {
     await server.waitForJson("ready", 10_000);
     return await Promise.all(
-      sites.map(async (site) => {
-        const client = lab.spawn(site.host, [process.execPath, script("./nat-echo-client.js"), addresses, PORTS]);
+      asked.map(async ([site, addresses]) => {
+        const argv = [process.execPath, script("./nat-echo-client.js"), addresses.join(","), PORTS];
+        const client = lab.spawn(site.host, argv);
         const { event: _, ...observation } = (await client.waitForJson("observed", 20_000)).fields;
         return observation as unknown as NatObservation;
       }),
@@ -75,13 +85,40 @@ export const expectedBehaviour: Readonly<Record<NatKind, Behaviour | undefined>>
   "bad-router": { ...homeRouter, survivesEarlyProbe: false },
 };
 
-/** Proves that the NATs of these sites behave as they are named; a test does so before it relies on them. */
+/** What every site with IPv6 shows there: the usual home router's behaviour, without its translation. */
+export const expectedIpv6Behaviour: Behaviour = homeRouter;
+
+/** Proves that the NATs and firewalls of these sites behave as they are named; a test does so before it relies on them. */
 export async function assertNats(lab: Lab, ...sites: LabSite[]): Promise<void> {
-  const observations = await observeNats(lab, ...sites);
-  for (const [index, site] of sites.entries()) {
-    const expected = expectedBehaviour[site.kind];
-    const address = site.host.publicAddresses[0];
-    const wanted = expected === undefined ? { udp: false } : { udp: true, address, ...expected };
-    assert.deepEqual(observations[index], wanted, `the NAT of ${site.name} is no ${site.kind}`);
+  const wanted = sites.flatMap((site) => expectationsOf(site));
+  const observations = await observe(
+    lab,
+    wanted.map(({ site, addresses }) => [site, addresses]),
+  );
+  for (const [index, { site, observation }] of wanted.entries()) {
+    assert.deepEqual(observations[index], observation, `what ${site.name} is behind is no ${site.kind}`);
   }
+}
+
+interface Expectation {
+  readonly site: LabSite;
+  readonly addresses: readonly string[];
+  readonly observation: NatObservation;
+}
+
+/** One for each of its families. */
+function expectationsOf(site: LabSite): Expectation[] {
+  const nat = natOf(site.kind);
+  const expected = nat && expectedBehaviour[nat];
+  const address = site.host.publicAddresses[0] as string;
+  const expectations: Expectation[] = [];
+  if (nat !== undefined) {
+    const observation = expected === undefined ? { udp: false as const } : { udp: true as const, address, ...expected };
+    expectations.push({ site, addresses: rendezvousAddresses, observation });
+  }
+  if (site.host.ipv6 !== undefined) {
+    const observation = { udp: true as const, address: site.host.ipv6, ...expectedIpv6Behaviour };
+    expectations.push({ site, addresses: rendezvousIpv6, observation });
+  }
+  return expectations;
 }

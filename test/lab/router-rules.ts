@@ -14,6 +14,22 @@ export type NatKind =
   | "udp-blocked"
   | "bad-router";
 
+/** What a site has of IPv4 and IPv6: a NAT alone is IPv4 alone. Behind IPv6's router nothing is translated, but what comes unasked is dropped. */
+export type SiteKind =
+  | NatKind
+  /** IPv4 behind the usual home router, and IPv6 behind its firewall. */
+  | "dual-stack"
+  /** IPv6 alone. */
+  | "v6-firewall";
+
+/** @returns the NAT of a site's IPv4; undefined where it has none. */
+export function natOf(kind: SiteKind): NatKind | undefined {
+  if (kind === "v6-firewall") return undefined;
+  return kind === "dual-stack" ? "port-restricted" : kind;
+}
+
+export const hasIpv6 = (kind: SiteKind): boolean => kind === "dual-stack" || kind === "v6-firewall";
+
 /** The kind of one router; a carrier-grade NAT is made of two. */
 export type RouterKind = Exclude<NatKind, "carrier-grade" | "carrier-grade-symmetric">;
 
@@ -85,3 +101,21 @@ table ip router {
 }
 `;
 }
+
+/** Input for `nft -f`: IPv6 as a home router lets it pass (RFC 6092). What went out may be answered, and nothing else comes in. */
+export const ipv6FirewallRules = `
+table ip6 router {
+  chain input {
+    type filter hook input priority filter
+    ct state established,related accept
+    meta l4proto ipv6-icmp accept
+    iifname "wan*" drop
+  }
+  chain forwarding {
+    type filter hook forward priority filter
+    ct state established,related accept
+    iifname "lan" accept
+    drop
+  }
+}
+`;

@@ -6,11 +6,22 @@
 //                                       │
 //                      rendezvous 203.0.113.10 and 203.0.113.11
 //
+// A site with IPv6 (SiteKind) has the network 2001:db8:1::/64, its router 2001:db8::21, and the rendezvous 2001:db8::10 and 2001:db8::11.
+//
 // Behind a carrier-grade NAT the router reaches the public segment through the carrier's, over 100.64.0.0/10 (RFC 6598).
 // Behind a router without NAT the host has a public address of its own. Each box is a network namespace, each line a
 // veth pair; the public segment is a namespace with a bridge, where packets are cut, lost and limited.
 
-import { type NatKind, type RouterKind, routerRules, routersOf } from "./router-rules.ts";
+import {
+  addIpv6,
+  firewallLines,
+  hostIpv6Lines,
+  ipv6Of,
+  ipv6Routes,
+  quietIpv6,
+  rendezvousIpv6,
+} from "./ipv6-topology.ts";
+import { hasIpv6, natOf, type RouterKind, routerRules, routersOf, type SiteKind } from "./router-rules.ts";
 
 /** A network namespace with one uplink. */
 export interface LabNode {
@@ -18,8 +29,10 @@ export interface LabNode {
   readonly name: string;
   /** Its name for `ip netns`. */
   readonly namespace: string;
-  /** The address of its uplink. */
+  /** The address of its uplink, IPv4 where it has any. */
   readonly address: string;
+  /** The IPv6 address of its uplink. */
+  readonly ipv6: string | undefined;
   /** The addresses from which the public segment sees it and what is behind it. */
   readonly publicAddresses: readonly string[];
   /** The device that leads outwards. */
@@ -29,7 +42,9 @@ export interface LabNode {
 /** A place with a NAT of its own. */
 export interface LabSite {
   readonly name: string;
-  readonly kind: NatKind;
+  readonly kind: SiteKind;
+  /** Tells sites apart in every address, from 1. */
+  readonly number: number;
   readonly host: LabNode;
   /** The router next to the host. */
   readonly router: LabNode;
@@ -47,27 +62,44 @@ export interface Topology {
 export const rendezvousAddresses = ["203.0.113.10", "203.0.113.11"] as const;
 
 /** @param prefix goes before the name of every namespace; sites are named by the keys of `kinds`. */
-export function planTopology(prefix: string, kinds: Readonly<Record<string, NatKind>>): Topology {
-  const node = (name: string, address: string, publicAddresses: readonly string[], uplink: string): LabNode => ({
+export function planTopology(prefix: string, kinds: Readonly<Record<string, SiteKind>>): Topology {
+  const node = (name: string, from: Pick<LabNode, "address" | "publicAddresses" | "uplink" | "ipv6">): LabNode => ({
     name,
     namespace: `${prefix}-${name}`,
-    address,
-    publicAddresses,
-    uplink,
+    ...from,
   });
   const sites = Object.entries(kinds).map(([name, kind], index): LabSite => {
     const number = index + 1;
-    const outside = `203.0.113.${20 + number}`;
-    const inside = kind === "none" ? `198.51.100.${number * 16 + 10}` : `192.168.${number}.10`;
-    const seenAs = kind === "none" ? [inside] : [outside];
-    const isCarrierGrade = routersOf(kind).length === 2;
-    const router = node(`router${name}`, isCarrierGrade ? `100.64.${number}.2` : outside, seenAs, "wan");
-    const outerRouter = isCarrierGrade ? node(`carrier${name}`, outside, seenAs, "wan") : router;
-    return { name, kind, host: node(`host${name}`, inside, seenAs, "eth0"), router, outerRouter };
+    const nat = natOf(kind);
+    const ipv6 = hasIpv6(kind) ? ipv6Of(number) : undefined;
+    const outside = nat === undefined ? ipv6Of(number).outside : `203.0.113.${20 + number}`;
+    const inside =
+      nat === undefined
+        ? ipv6Of(number).host
+        : nat === "none"
+          ? `198.51.100.${number * 16 + 10}`
+          : `192.168.${number}.10`;
+    const seenAs = nat === "none" || nat === undefined ? [inside] : [outside];
+    const isCarrierGrade = nat !== undefined && routersOf(nat).length === 2;
+    const atRouter = { publicAddresses: seenAs, uplink: "wan", ipv6: ipv6?.outside };
+    const router = node(`router${name}`, { address: isCarrierGrade ? `100.64.${number}.2` : outside, ...atRouter });
+    const outerRouter = isCarrierGrade ? node(`carrier${name}`, { address: outside, ...atRouter }) : router;
+    const host = node(`host${name}`, {
+      address: inside,
+      publicAddresses: seenAs,
+      uplink: "eth0",
+      ipv6: ipv6?.host,
+    });
+    return { name, kind, number, host, router, outerRouter };
   });
   return {
-    publicSegment: node("public", "", [], ""),
-    rendezvous: node("rendezvous", rendezvousAddresses[0], rendezvousAddresses, "eth0"),
+    publicSegment: node("public", { address: "", publicAddresses: [], uplink: "", ipv6: undefined }),
+    rendezvous: node("rendezvous", {
+      address: rendezvousAddresses[0],
+      publicAddresses: rendezvousAddresses,
+      uplink: "eth0",
+      ipv6: rendezvousIpv6[0],
+    }),
     sites,
   };
 }
@@ -101,61 +133,63 @@ function plugIn(node: LabNode, publicSegment: LabNode): string {
   ].join("\n");
 }
 
-function routerScript(
+/** The IPv4 of one router. */
+function routerLines(
   node: LabNode,
   kind: RouterKind,
   lan: { gateway: string; inside: string },
   wanBits: number,
-): string {
-  return inside(node, [
-    "ip link set lo up",
+): string[] {
+  return [
     `ip address add ${node.address}/${wanBits} dev wan`,
-    "ip link set wan up",
     `ip address add ${lan.gateway} dev lan`,
-    "ip link set lan up",
     ...(wanBits === 30 ? [`ip route add default via ${gatewayOf(node.address, 24)}`] : []),
     "echo 1 > /proc/sys/net/ipv4/ip_forward",
     "nft -f - <<'RULES'",
     routerRules(kind, lan.inside),
     "RULES",
-  ]);
+  ];
 }
 
+const up = (...devices: readonly string[]): string[] => ["lo", ...devices].map((name) => `ip link set ${name} up`);
+
 function siteScript(site: LabSite, publicSegment: LabNode): string {
-  const { host, router, outerRouter } = site;
-  const kinds = routersOf(site.kind);
-  const bits = site.kind === "none" ? 28 : 24;
-  const gateway = gatewayOf(host.address, bits);
+  const { host, router, outerRouter, number, kind } = site;
+  const nat = natOf(kind);
+  const kinds = nat === undefined ? [] : routersOf(nat);
+  const bits = nat === "none" ? 28 : 24;
+  const gateway = nat === undefined ? "" : gatewayOf(host.address, bits);
   const lines = [
     plugIn(outerRouter, publicSegment),
     `ip -n ${router.namespace} link add lan type veth peer name eth0 netns ${host.namespace}\n`,
   ];
-  if (kinds.length === 2) {
+  if (kinds[1] !== undefined) {
     const carrierGateway = `${gatewayOf(router.address, 24)}/30`;
+    const lan = { gateway: carrierGateway, inside: router.address };
     lines.push(`ip -n ${outerRouter.namespace} link add lan type veth peer name wan netns ${router.namespace}\n`);
-    lines.push(routerScript(outerRouter, kinds[1], { gateway: carrierGateway, inside: router.address }, 24));
+    lines.push(
+      inside(outerRouter, [...quietIpv6, ...up("wan", "lan"), ...routerLines(outerRouter, kinds[1], lan, 24)]),
+    );
   }
+  const lan = { gateway: `${gateway}/${bits}`, inside: host.address };
   const wanBits = kinds.length === 2 ? 30 : 24;
-  lines.push(routerScript(router, kinds[0], { gateway: `${gateway}/${bits}`, inside: host.address }, wanBits));
+  const ipv4Lines = kinds[0] === undefined ? [] : routerLines(router, kinds[0], lan, wanBits);
+  lines.push(inside(router, [...quietIpv6, ...up("wan", "lan"), ...ipv4Lines, ...firewallLines(kind, number)]));
+  const ipv4Host = [`ip address add ${host.address}/${bits} dev eth0`, `ip route add default via ${gateway}`];
   lines.push(
-    inside(host, [
-      "ip link set lo up",
-      `ip address add ${host.address}/${bits} dev eth0`,
-      "ip link set eth0 up",
-      `ip route add default via ${gateway}`,
-    ]),
+    inside(host, [...quietIpv6, ...up("eth0"), ...(nat === undefined ? [] : ipv4Host), ...hostIpv6Lines(kind, number)]),
   );
   return lines.join("");
 }
 
 /** Everybody on the public segment knows the way to the public addresses behind a router without NAT. */
 function publicRoutes(topology: Topology): string {
-  const behind = topology.sites.filter((site) => site.kind === "none");
+  const behind = topology.sites.filter((site) => natOf(site.kind) === "none");
   const onSegment = [topology.rendezvous, ...topology.sites.map((site) => site.outerRouter)];
   return onSegment
     .flatMap((node) =>
       behind
-        .filter((site) => site.outerRouter !== node)
+        .filter((site) => site.outerRouter !== node && !node.address.includes(":"))
         .map((site) => {
           const network = networkOf(site.host.address, 28);
           return `ip -n ${node.namespace} route add ${network} via ${site.outerRouter.address}\n`;
@@ -176,10 +210,12 @@ export function buildScript(topology: Topology): string {
       "table bridge faults {",
       "  set cut { type ipv4_addr . ipv4_addr; }",
       "  set closed { type inet_service; }",
+      "  set dead { type ether_type; }",
       "  chain cutting {",
       "    type filter hook forward priority 0",
       "    meta l4proto udp ip saddr . ip daddr @cut drop",
       "    tcp dport @closed drop",
+      "    ether type @dead drop",
       "  }",
       "  chain losing { type filter hook forward priority 1; }",
       "}",
@@ -187,11 +223,13 @@ export function buildScript(topology: Topology): string {
     ]),
     plugIn(rendezvous, publicSegment),
     inside(rendezvous, [
-      "ip link set lo up",
+      ...quietIpv6,
+      ...up("eth0"),
       ...rendezvousAddresses.map((address) => `ip address add ${address}/24 dev eth0`),
-      "ip link set eth0 up",
+      ...rendezvousIpv6.map((address) => addIpv6(address, "eth0")),
     ]),
     ...topology.sites.map((site) => siteScript(site, publicSegment)),
     publicRoutes(topology),
+    ipv6Routes(rendezvous, topology.sites),
   ].join("");
 }

@@ -28,7 +28,7 @@ export class OwnNetwork {
   /** Somebody sees us at `address`. @returns whether that is news. */
   onObserved(address: SocketAddress): boolean {
     const key = formatSocketAddress(address);
-    const [latest] = this.observed;
+    const latest = this.observed.find(({ family }) => family === address.family);
     if (latest !== undefined && formatSocketAddress(latest) === key) return false;
     const others = this.observed.filter((other) => formatSocketAddress(other) !== key);
     this.observed = [address, ...others].slice(0, OBSERVED_ADDRESSES_MAX);

@@ -11,7 +11,7 @@ import {
 } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { Carrier, RouteTable } from "../base/route.ts";
+import { type Carrier, MAIN_CARRIER, type RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import { NatDiscovery } from "../traversal/nat-discovery.ts";
 import { type NatReport, natBehaviourOf } from "../traversal/nat-report.ts";
@@ -56,11 +56,24 @@ export class OwnStun {
     this.transactions = new StunTransactions(config.routes, config.random);
   }
 
-  /** Asks the rendezvous where the socket of `carrier` is seen. */
+  /**
+   * Asks the rendezvous where the socket of `carrier` is seen. Of the main one it tells us by itself in the family over which we talk to
+   * it; where there is the other family as well, only this makes our NAT map the socket there, and tells how.
+   */
   queryMappedAddress(nowMs: number, carrier: Carrier): void {
-    const [to] = this.config.servers();
+    const servers = this.reachable();
+    const families = ([4, 6] as const).filter((family) => servers.some((server) => server.family === family));
+    // NATs are where IPv4 is: a further socket is asked for there.
+    const asked = carrier !== MAIN_CARRIER ? families.slice(0, 1) : families.length > 1 ? families : [];
+    for (const family of asked) {
+      const to = servers.find((server) => server.family === family);
+      if (to !== undefined) this.ask(nowMs, to, carrier);
+    }
+  }
+
+  private ask(nowMs: number, to: SocketAddress, carrier: Carrier): void {
     this.queries = this.queries.filter(({ state }) => state === "waiting");
-    if (to === undefined || this.queries.length >= MAPPED_ADDRESS_QUERIES_MAX) return;
+    if (this.queries.length >= MAPPED_ADDRESS_QUERIES_MAX) return;
     const schedule = { rtoMs: MAPPED_ADDRESS_RETRY_MS, requestsMax: MAPPED_ADDRESS_TRIES };
     this.queries = [...this.queries, this.transactions.ask(nowMs, { to, carrier }, schedule)];
   }
@@ -95,9 +108,16 @@ export class OwnStun {
 
   /** IPv4 where there is any, since NATs are there; a firewall in front of IPv6 is measured where there is nothing else. */
   private servers(): readonly SocketAddress[] {
-    const all = this.config.servers();
+    const all = this.reachable();
     const ipv4 = all.filter(({ family }) => family === 4);
     return ipv4.length > 0 ? ipv4 : all;
+  }
+
+  /** Those of our own families; all while our addresses are unknown. */
+  private reachable(): readonly SocketAddress[] {
+    const { hosts } = this.config.network;
+    const all = this.config.servers();
+    return hosts.length === 0 ? all : all.filter((server) => hosts.some(({ family }) => family === server.family));
   }
 
   private serversKey(): string {
@@ -115,6 +135,7 @@ export class OwnStun {
       return;
     }
     this.measuredWith = this.serversKey();
+    this.queryMappedAddress(nowMs, MAIN_CARRIER);
     this.discovery = new NatDiscovery({
       routes,
       random,
@@ -126,7 +147,7 @@ export class OwnStun {
     this.discovery.start(nowMs);
   }
 
-  /** @param packet one STUN message. @returns where a socket is seen, if that was asked for. */
+  /** @param packet one STUN message. @returns where a socket is seen, if that was asked for and is news. */
   handlePacket(nowMs: number, from: SocketAddress, carrier: Carrier, packet: Uint8Array): MappedAddress | undefined {
     const { discovery } = this;
     if (discovery !== undefined) {
@@ -136,7 +157,10 @@ export class OwnStun {
     this.transactions.handlePacket(nowMs, from, packet, carrier);
     const answered = this.queries.find(({ state }) => state === "answered");
     this.queries = this.queries.filter(({ state }) => state === "waiting");
-    return answered?.mapped && { carrier: answered.question.carrier, address: answered.mapped };
+    if (answered?.mapped === undefined) return undefined;
+    const seen = { carrier: answered.question.carrier, address: answered.mapped };
+    const isNews = seen.carrier !== MAIN_CARRIER || this.config.network.onObserved(seen.address);
+    return isNews ? seen : undefined;
   }
 
   handleTimeout(nowMs: number): void {

@@ -3,7 +3,7 @@
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
 import { RESUME_RETRY_MS } from "../base/limits.ts";
-import type { Carrier, Route } from "../base/route.ts";
+import { type Carrier, MAIN_CARRIER, type Route } from "../base/route.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
@@ -36,6 +36,8 @@ export class Peer {
     this.context = context;
     this.pathToTell = connection.activePath !== undefined;
     this.search = new DirectSearch(nowMs, connection, context);
+    // By now a NAT may have forgotten the family over which nothing was said for long.
+    context.queryMappedAddress(nowMs, MAIN_CARRIER);
     // A connection that was made without an introduction has no relay to fall back on yet.
     if (this.isInitiator && !connection.paths.all.some((path) => path.via === "relay")) this.channelAtMs = nowMs;
   }
@@ -65,7 +67,8 @@ export class Peer {
   }
 
   onMappedAddress(nowMs: number, carrier: Carrier, address: SocketAddress): void {
-    this.search.onMappedAddress(nowMs, carrier, address);
+    if (carrier === MAIN_CARRIER) this.search.sendCandidates();
+    else this.search.onMappedAddress(nowMs, carrier, address);
   }
 
   /** The connection is over. */

@@ -226,7 +226,8 @@ export function buildScript(topology: Topology): string {
       ...quietIpv6,
       ...up("eth0"),
       ...rendezvousAddresses.map((address) => `ip address add ${address}/24 dev eth0`),
-      ...rendezvousIpv6.map((address) => addIpv6(address, "eth0")),
+      // Of several the kernel speaks by the one that came last.
+      ...[...rendezvousIpv6].reverse().map((address) => addIpv6(address, "eth0")),
     ]),
     ...topology.sites.map((site) => siteScript(site, publicSegment)),
     publicRoutes(topology),

@@ -153,6 +153,8 @@ export interface TwoNatsOptions {
   readonly linkR?: Partial<LinkSettings>;
   readonly portA?: number;
   readonly portB?: number;
+  /** Which of the two have IPv6 as well, or instead; then R has both. */
+  readonly ipv6?: { readonly a?: "beside" | "alone"; readonly b?: "beside" | "alone" };
 }
 
 export interface TwoNats {
@@ -172,5 +174,13 @@ export function twoNats(world: World, options: TwoNatsOptions): TwoNats {
   const a = siteA.addHost("A", { port: options.portA ?? 4001 });
   const b = siteB.addHost("B", { port: options.portB ?? 4002 });
   const r = world.addHost("R", { ip: "192.0.2.1", port: 4700, ...(options.linkR ? { link: options.linkR } : {}) });
+  if (options.ipv6 !== undefined) r.join(world.internet, "2001:db8:ffff::1", options.linkR, options.linkR);
+  for (const [host, site, how] of [
+    [a, siteA, options.ipv6?.a],
+    [b, siteB, options.ipv6?.b],
+  ] as const) {
+    if (how === "alone") host.leave();
+    if (how !== undefined) site.joinIpv6(host);
+  }
   return { a, b, r, siteA, siteB };
 }

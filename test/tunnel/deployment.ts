@@ -227,9 +227,12 @@ export class Deployment {
   }
 
   useRendezvous(side: AgentHost): void {
-    const { address } = this.nats.r;
+    const { address, addresses } = this.nats.r;
     const { publicKey } = this.rendezvousIdentity;
-    const place = { host: address.host, port: address.port, addresses: [address], publicKey };
+    // IPv6 first, as resolvers have it (RFC 6724), and no family that the host has not.
+    const families = new Set(side.host.addresses.map(({ family }) => family));
+    const reachable = addresses.filter(({ family }) => families.has(family)).sort((x, y) => y.family - x.family);
+    const place = { host: address.host, port: address.port, addresses: reachable, publicKey };
     side.host.input((nowMs) => side.agent.setRendezvous(nowMs, [place]));
   }
 

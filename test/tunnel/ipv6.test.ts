@@ -1,0 +1,65 @@
+// Agents with both families of addresses, or with IPv6 alone: a direct path over whichever the two have in common, IPv6 where it is as
+// good, and the relay of a rendezvous on both families where they have none.
+
+import assert from "node:assert/strict";
+import { forSeeds, type Scenario } from "../sim/for-seeds.ts";
+import type { TwoNatsOptions } from "../sim/topology.ts";
+import { type AgentHost, Deployment, type Exchange } from "./deployment.ts";
+
+/** The family of the address that a side's data went to last. */
+function familyOf(side: AgentHost): 4 | 6 | undefined {
+  return side.events.findLast((event) => event.type === "path")?.remote.family;
+}
+
+function meet(scenario: Scenario, options: TwoNatsOptions): Deployment {
+  const world = scenario.world();
+  const deployment = new Deployment(world, { delayMs: scenario.random.between(2, 80), ...options });
+  const { device, laptop } = deployment;
+  deployment.expose();
+  // What a NAT remembers of a device that has been waiting for long is its rendezvous alone.
+  world.runFor(300_000);
+  const exchange = laptop.request(deployment.connect(), 10) as Exchange;
+  world.runUntil(() => exchange.ended, 5_000);
+  assert.equal(exchange.received, device.answerBytes);
+  world.runFor(3_000);
+  return deployment;
+}
+
+const endsOf = ({ device, laptop }: Deployment): unknown[] =>
+  [device, laptop].map((side) => [side.paths.at(-1), familyOf(side)]);
+
+const home = { a: "portRestricted", b: "portRestricted" } as const;
+
+forSeeds(10, "two dual stacks meet over IPv6, through both firewalls", (scenario) => {
+  const deployment = meet(scenario, { ...home, ipv6: { a: "beside", b: "beside" } });
+  assert.deepEqual(endsOf(deployment), [
+    ["direct", 6],
+    ["direct", 6],
+  ]);
+});
+
+forSeeds(
+  10,
+  "a dual stack that speaks to its rendezvous over IPv6 meets a peer that has IPv4 alone directly",
+  (scenario) => {
+    for (const ipv6 of [{ a: "beside" }, { b: "beside" }] as const) {
+      assert.deepEqual(endsOf(meet(scenario, { ...home, ipv6 })), [
+        ["direct", 4],
+        ["direct", 4],
+      ]);
+    }
+  },
+);
+
+forSeeds(5, "IPv6 alone meets a dual stack directly, and IPv4 alone over the relay", (scenario) => {
+  const withBoth = meet(scenario, { ...home, ipv6: { a: "alone", b: "beside" } });
+  assert.deepEqual(endsOf(withBoth), [
+    ["direct", 6],
+    ["direct", 6],
+  ]);
+  const withNone = meet(scenario, { ...home, ipv6: { a: "alone" } });
+  assert.deepEqual(endsOf(withNone), [
+    ["relay", 6],
+    ["relay", 4],
+  ]);
+});

@@ -325,6 +325,8 @@ export const PATHS_MAX = 16;
 export const PATH_ID_MAX = 0xffff;
 /** Between paths of one tier a switch must gain this much round-trip time (iroh's hysteresis). */
 export const SWITCH_GAIN_MS = 5;
+/** … but IPv6 takes over from IPv4 where its round trip is no longer than this beyond: as good, as far as can be measured. */
+export const IPV6_FAVOUR_MS = 1;
 /** A route over which the peer is heard and that has not been proved is challenged again after this long. */
 export const PROBE_RETRY_MS = 250;
 /** A path that follows its peer to another address stays there for this long; a peer heard from two places gets two paths. */

@@ -10,6 +10,8 @@ import { pairKey } from "./place.ts";
 export interface FirewallRule {
   readonly from?: Host;
   readonly to?: Host;
+  /** Of the address that the packet is for. */
+  readonly family?: 4 | 6;
   /** Drops datagrams with more payload than this. */
   readonly longerThanBytes?: number;
   readonly matches?: (payload: Uint8Array) => boolean;
@@ -57,6 +59,7 @@ export class Firewall {
     for (const rule of this.rules) {
       if (rule.from !== undefined && rule.from !== packet.origin) continue;
       if (rule.to !== undefined && rule.to !== to) continue;
+      if (rule.family !== undefined && rule.family !== packet.destination.address.family) continue;
       if (rule.longerThanBytes !== undefined && packet.lengthBytes <= rule.longerThanBytes) continue;
       if (rule.matches !== undefined && !rule.matches(packet.payload())) continue;
       return true;

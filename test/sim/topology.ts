@@ -123,8 +123,7 @@ export class Site {
    * Gives one of the hosts an IPv6 address, too, behind a firewall that keeps state where the site has a router.
    * @returns the socket's IPv6 address.
    */
-  joinIpv6(host: Host): SocketAddress {
-    const ip = `2001:db8:${this.number}::${(host.index + 1).toString(16)}`;
+  joinIpv6(host: Host, ip = `2001:db8:${this.number}::${(host.index + 1).toString(16)}`): SocketAddress {
     if (this.routers.length === 0) {
       host.join(this.world.internet, ip, this.link, this.link);
     } else {

@@ -55,6 +55,23 @@ class Bench {
   }
 }
 
+test("IPv6 takes over where its round trip is as short, and gives way only to one that is clearly shorter", () => {
+  const ipv6 = (n: number): Route => routes.direct({ family: 6, host: `2001:db8::${n}`, port: 4000 });
+  const takesOver = (ipv4Ms: number, ipv6Ms: number): boolean => {
+    const bench = new Bench();
+    bench.open(0, direct(1), ipv4Ms);
+    return bench.open(0, ipv6(1), ipv6Ms) === bench.table.active;
+  };
+  assert.deepEqual([takesOver(20, 20), takesOver(20, 20.9), takesOver(20, 21.5)], [true, true, false]);
+  const keeps = (ipv4Ms: number, ipv6Ms: number): boolean => {
+    const bench = new Bench();
+    const path = bench.open(0, ipv6(1), ipv6Ms);
+    bench.open(0, direct(1), ipv4Ms);
+    return path === bench.table.active;
+  };
+  assert.deepEqual([keeps(20, 20), keeps(20, 24), keeps(20, 26)], [true, true, false]);
+});
+
 test("direct goes before the relay, whatever their round trips", () => {
   const bench = new Bench();
   const relay = bench.open(0, relayed(1), 10);

@@ -25,7 +25,7 @@ function meet(scenario: Scenario, options: TwoNatsOptions): Deployment {
   return deployment;
 }
 
-const endsOf = ({ device, laptop }: Deployment): unknown[] =>
+const endsOf = ({ device, laptop }: Deployment): unknown[][] =>
   [device, laptop].map((side) => [side.paths.at(-1), familyOf(side)]);
 
 const home = { a: "portRestricted", b: "portRestricted" } as const;
@@ -62,4 +62,70 @@ forSeeds(5, "IPv6 alone meets a dual stack directly, and IPv4 alone over the rel
     ["relay", 6],
     ["relay", 4],
   ]);
+});
+
+/** A transfer under way over IPv6. */
+function transfer(scenario: Scenario): { readonly deployment: Deployment; readonly exchange: Exchange } {
+  const link = { rateMbps: 20, queueBytes: 100_000 };
+  const deployment = new Deployment(scenario.world(), {
+    ...home,
+    delayMs: scenario.random.between(2, 80),
+    link,
+    ipv6: { a: "beside", b: "beside" },
+  });
+  const { device, laptop, world } = deployment;
+  device.answerBytes = 8_000_000;
+  deployment.expose();
+  world.runFor(1_000);
+  const exchange = laptop.request(deployment.connect(), 10) as Exchange;
+  world.runUntil(() => exchange.received > 2_000_000, 10_000);
+  assert.deepEqual([familyOf(device), familyOf(laptop)], [6, 6]);
+  return { deployment, exchange };
+}
+
+/** @returns the longest time in which nothing arrived, from now to the end. */
+function longestPauseMs({ world }: Deployment, exchange: Exchange): number {
+  let longestMs = 0;
+  let { received } = exchange;
+  let atMs = world.nowMs;
+  world.runUntil(() => {
+    if (exchange.received > received) {
+      longestMs = Math.max(longestMs, world.nowMs - atMs);
+      ({ received } = exchange);
+      atMs = world.nowMs;
+    }
+    return exchange.ended;
+  }, 120_000);
+  return longestMs;
+}
+
+forSeeds(3, "a transfer goes on over IPv4, and directly, when IPv6 dies in its middle", (scenario) => {
+  const { deployment, exchange } = transfer(scenario);
+  deployment.world.firewall.add({ family: 6 });
+  const pauseMs = longestPauseMs(deployment, exchange);
+  assert.equal(exchange.received, 8_000_000);
+  assert.ok(pauseMs <= 3_000, `nothing arrived for ${Math.round(pauseMs)} ms`);
+  assert.deepEqual(endsOf(deployment), [
+    ["direct", 4],
+    ["direct", 4],
+  ]);
+});
+
+forSeeds(3, "a transfer goes on, and directly, when the IPv6 addresses of one side change", (scenario) => {
+  const { deployment, exchange } = transfer(scenario);
+  const { laptop, world, nats } = deployment;
+  const [first] = nats.b.addresses;
+  nats.b.leave();
+  nats.b.join(nats.siteB.network, (first as { host: string }).host);
+  nats.siteB.joinIpv6(nats.b, "2001:db8:2::abcd");
+  // The driver looks at the interfaces every few seconds.
+  world.runFor(scenario.random.between(0, 3_000));
+  laptop.host.input((nowMs) => laptop.agent.setLocalAddresses(nowMs, nats.b.addresses));
+  const pauseMs = longestPauseMs(deployment, exchange);
+  assert.equal(exchange.received, 8_000_000);
+  assert.ok(pauseMs <= 3_000, `nothing arrived for ${Math.round(pauseMs)} ms`);
+  assert.deepEqual(
+    endsOf(deployment).map(([via]) => via),
+    ["direct", "direct"],
+  );
 });

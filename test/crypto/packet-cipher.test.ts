@@ -1,4 +1,4 @@
-// Both packet ciphers against RFC 8439, against a third implementation, against each other, and against forgery.
+// Every packet cipher against RFC 8439, against a third implementation, against each other, and against forgery.
 
 import assert from "node:assert/strict";
 import Module, { createRequire } from "node:module";
@@ -7,10 +7,11 @@ import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import fc from "fast-check";
 import { AssertionError } from "../../src/base/assert.ts";
 import { SEAL_VIEWS_MAX } from "../../src/base/limits.ts";
+import { nodePacketCipher } from "../../src/crypto/node-packet-cipher.ts";
 import {
   bestPacketCipher,
   nextKey,
-  nodePacketCipher,
+  opensslPacketCipher,
   type PacketCipherFactory,
   sodiumPacketCipher,
 } from "../../src/crypto/packet-cipher.ts";
@@ -26,9 +27,16 @@ function isInstalled(name: string): boolean {
   }
 }
 
+/** Whether OpenSSL is part of node's own file: one that a distribution links to a library keeps these functions to itself. */
+function hasOwnOpenssl(): boolean {
+  const { variables } = process.config as { variables: { node_shared_openssl?: boolean } };
+  return variables.node_shared_openssl === false;
+}
+
 const node = nodePacketCipher();
 const sodium = sodiumPacketCipher();
-const factories: readonly PacketCipherFactory[] = sodium === undefined ? [node] : [node, sodium];
+const openssl = opensslPacketCipher();
+const factories = [node, sodium, openssl].filter((factory) => factory !== undefined);
 
 const KEY = counting(32, 7);
 const PATH = 0xabcd;
@@ -52,7 +60,13 @@ function sealedPacket(factory: PacketCipherFactory, plaintext: Uint8Array): Uint
 }
 
 test("sodium-native is used where it is installed", () => {
-  assert.equal(bestPacketCipher().name, isInstalled("sodium-native") ? "sodium-native" : "node-crypto");
+  assert.equal(sodium?.name, isInstalled("sodium-native") ? "sodium-native" : undefined);
+});
+
+test("node's own OpenSSL is used where koffi is installed and the functions are those that we know", () => {
+  const isKnown = isInstalled("koffi") && process.versions.openssl.startsWith("3.") && hasOwnOpenssl();
+  assert.equal(openssl?.name, isKnown ? "openssl" : undefined);
+  assert.equal(bestPacketCipher().name, (openssl ?? sodium ?? node).name);
 });
 
 for (const factory of factories) {
@@ -187,12 +201,14 @@ test("the next key of a direction never changes", () => {
   assert.equal(toHex(nextKey(counting(32))), "e95c1c0af57998ae59c8c8ce2b29f865a58169ed665ae08935b8cfdaed7d05d3");
 });
 
-/** Lets `require` of sodium-native do something else while `body` runs. */
-function withSodiumNative(load: () => unknown, body: () => void): void {
+/** Lets `require` of packages whose name begins so do something else while `body` runs. */
+function withPackages(replacements: Readonly<Record<string, () => unknown>>, body: () => void): void {
   const loader = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
   const original = loader._load;
-  loader._load = (request, ...rest) =>
-    request.startsWith("sodium-native") ? load() : original.call(loader, request, ...rest);
+  loader._load = (request, ...rest) => {
+    const replaced = Object.keys(replacements).find((name) => request.startsWith(name));
+    return replaced === undefined ? original.call(loader, request, ...rest) : replacements[replaced]?.();
+  };
   try {
     body();
   } finally {
@@ -200,11 +216,16 @@ function withSodiumNative(load: () => unknown, body: () => void): void {
   }
 }
 
-test("without sodium-native node:crypto does its work", () => {
-  const missing = (): never => {
-    throw new Error("Cannot find module 'sodium-native'");
-  };
-  withSodiumNative(missing, () => {
+const missing = (): never => {
+  throw new Error("Cannot find module");
+};
+
+test("without koffi sodium-native does the work, without both node:crypto", () => {
+  withPackages({ koffi: missing }, () => {
+    assert.equal(opensslPacketCipher(), undefined);
+    assert.equal(bestPacketCipher().name, (sodium ?? node).name);
+  });
+  withPackages({ koffi: missing, "sodium-native": missing }, () => {
     assert.equal(sodiumPacketCipher(), undefined);
     assert.equal(bestPacketCipher().name, "node-crypto");
   });
@@ -217,16 +238,70 @@ test("a sodium-native that lacks a function, seals wrongly or believes everythin
     { crypto_aead_chacha20poly1305_ietf_encrypt: () => 0, crypto_aead_chacha20poly1305_ietf_decrypt_detached: () => 0 },
   ];
   for (const binding of wrong) {
-    withSodiumNative(
-      () => binding,
-      () => assert.equal(bestPacketCipher().name, "node-crypto"),
-    );
+    withPackages({ "sodium-native": () => binding }, () => assert.equal(sodiumPacketCipher(), undefined));
   }
   if (sodium === undefined) return;
   const real = createRequire(import.meta.url)("sodium-native/binding") as object;
   const gullible = { ...real, crypto_aead_chacha20poly1305_ietf_decrypt_detached: () => 0 };
-  withSodiumNative(
-    () => gullible,
-    () => assert.equal(bestPacketCipher().name, "node-crypto"),
-  );
+  withPackages({ "sodium-native": () => gullible }, () => assert.equal(sodiumPacketCipher(), undefined));
+});
+
+interface Program {
+  func(name: string, result: string, parameters: readonly string[]): (...values: number[]) => unknown;
+}
+
+/** koffi, but for one function of the program, which is another one here. */
+function koffiWith(name: string, change: (real: (...values: number[]) => unknown) => (...values: number[]) => unknown) {
+  const real = createRequire(import.meta.url)("koffi") as { load(path: null): Program; address: unknown };
+  const program = real.load(null);
+  return {
+    address: real.address,
+    load: (): Program => ({
+      func(wanted, result, parameters) {
+        const func = program.func(wanted, result, parameters);
+        return wanted === name ? change(func) : func;
+      },
+    }),
+  };
+}
+
+test("an OpenSSL of another version, or whose functions are missing or do something else, is not used", () => {
+  const wrong: readonly unknown[] = [undefined, {}, { load: missing }];
+  for (const koffi of wrong) withPackages({ koffi: () => koffi }, () => assert.equal(opensslPacketCipher(), undefined));
+  if (openssl === undefined) return;
+  const same = koffiWith("Poly1305_Init", (real) => real);
+  withPackages({ koffi: () => same }, () => {
+    assert.equal(opensslPacketCipher()?.name, "openssl", "otherwise what follows shows nothing");
+  });
+  const changes: readonly unknown[] = [
+    koffiWith("Poly1305_Init", missing),
+    koffiWith("OpenSSL_version_num", () => () => 0x4000_0000),
+    koffiWith("Poly1305_ctx_size", () => () => 4_096),
+    koffiWith("ChaCha20_ctr32", () => () => undefined),
+    koffiWith("Poly1305_Final", (real) => (context, tag) => real(context as number, (tag as number) + 1)),
+    koffiWith(
+      "Poly1305_Update",
+      (real) => (context, from, bytes) => real(context as number, from as number, (bytes as number) & ~63),
+    ),
+  ];
+  for (const koffi of changes) {
+    withPackages({ koffi: () => koffi }, () => assert.equal(opensslPacketCipher(), undefined));
+  }
+});
+
+test("openssl: what lies behind a packet stays, whether or not there is room for what Poly1305 is given", () => {
+  if (openssl === undefined) return;
+  const cipher = openssl.create(KEY);
+  for (let payloadBytes = 0; payloadBytes < 40; payloadBytes++) {
+    for (let behind = 0; behind < 20; behind++) {
+      const buffer = new Uint8Array(16 + payloadBytes + 16 + behind).fill(0x55);
+      const packetEnd = 32 + payloadBytes;
+      cipher.seal(buffer, 0, packetEnd - 16, PATH, NUMBER);
+      assert(buffer.subarray(packetEnd).every((byte) => byte === 0x55));
+      const other = buffer.slice();
+      assert(cipher.open(buffer, 0, packetEnd, PATH, NUMBER));
+      assert(buffer.subarray(packetEnd).every((byte) => byte === 0x55));
+      assert(node.create(KEY).open(other, 0, packetEnd, PATH, NUMBER));
+    }
+  }
 });

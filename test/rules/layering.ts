@@ -24,8 +24,11 @@ const LAYERS = new Map<string, readonly string[]>([
 /** The layers that are pure state machines: everything up to and including tunnel. */
 export const pureLayers = ["base", "wire", "crypto", "transport", "traversal", "rendezvous", "tunnel"] as const;
 
-/** sodium-native is optional, and only `createRequire` loads an optional package without a promise. */
-const CRYPTO_PACKAGES = new Set(["node:crypto", "node:module", "tweetnacl", "sodium-native"]);
+/**
+ * koffi, which calls node's OpenSSL, and sodium-native are optional, and only `createRequire` loads an optional package without
+ * a promise.
+ */
+const CRYPTO_PACKAGES = new Set(["node:crypto", "node:module", "tweetnacl", "koffi", "sodium-native"]);
 
 /** @returns the layer of a path, or undefined for tests, scripts and whatever lies beside the layers. */
 export function layerOf(path: string): string | undefined {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KEY_UPDATE_FIRST_PACKETS, KEY_UPDATE_PACKETS } from "../../src/base/limits.ts";
-import { nodePacketCipher, type PacketCipherFactory, sodiumPacketCipher } from "../../src/crypto/packet-cipher.ts";
+import { nodePacketCipher } from "../../src/crypto/node-packet-cipher.ts";
+import { opensslPacketCipher, type PacketCipherFactory, sodiumPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { type KeyUpdateSettings, PacketKeys } from "../../src/transport/packet-keys.ts";
 
 const KEY_A = new Uint8Array(32).fill(1);
@@ -51,7 +52,7 @@ function open(receiver: PacketKeys, nowMs: number, packet: Sealed): boolean {
   return true;
 }
 
-for (const factory of [sodiumPacketCipher(), nodePacketCipher()]) {
+for (const factory of [opensslPacketCipher(), sodiumPacketCipher(), nodePacketCipher()]) {
   if (factory === undefined) continue;
 
   test(`${factory.name}: the phase flips when enough packets were sealed and one of them was acknowledged`, () => {

@@ -475,6 +475,8 @@ export const RENDEZVOUS_PATIENCE_MS = 60_000;
 export const RENDEZVOUS_PAUSE_LATE_MAX_MS = 15_000;
 /** A session that has not answered for this long is lost; a single lost packet is not worth a new handshake. */
 export const RENDEZVOUS_STALL_MS = 1_500;
+/** One that was asked, because a path to a peer has failed, and has said nothing for this long is lost: a satellite answers in 0.7 s. */
+export const RENDEZVOUS_SILENCE_MS = 2_000;
 /** Without an answer over UDP for this long, streams are tried beside it: three initiations have gone out by then. */
 export const RENDEZVOUS_UDP_PATIENCE_MS = 1_500;
 /** While the session goes over a stream UDP is asked again after this long, with one packet of some 70 bytes; doubling … */

@@ -12,7 +12,7 @@
 // channels over, so that connections which are being relayed notice nothing.
 
 import type { SocketAddress } from "../base/address.ts";
-import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_STALL_MS, RENDEZVOUS_UDP_PATIENCE_MS } from "../base/limits.ts";
+import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_UDP_PATIENCE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { Random } from "../base/random.ts";
@@ -30,6 +30,7 @@ import { RendezvousAttempt } from "./rendezvous-attempt.ts";
 import { type OpenRequest, RendezvousConversation } from "./rendezvous-conversation.ts";
 import type { RendezvousEvent } from "./rendezvous-event.ts";
 import type { RendezvousTarget, UnresolvedTarget } from "./rendezvous-target.ts";
+import { SessionWatch } from "./session-watch.ts";
 import { StreamFallback } from "./stream-fallback.ts";
 
 export type { RendezvousTarget } from "./rendezvous-target.ts";
@@ -41,7 +42,7 @@ export interface RendezvousClientConfig {
   readonly log: Log;
 }
 
-const timer = { attempt: 0, retry: 1, stall: 2 } as const;
+const timer = { attempt: 0, retry: 1 } as const;
 
 export class RendezvousClient {
   private readonly routes: RouteTable;
@@ -50,7 +51,8 @@ export class RendezvousClient {
   private readonly attempt: RendezvousAttempt;
   private readonly conversation: RendezvousConversation;
   private readonly streams = new StreamFallback();
-  private readonly timers = new TimerTable(3);
+  private readonly watch = new SessionWatch();
+  private readonly timers = new TimerTable(2);
   private readonly events: RendezvousEvent[] = [];
   private isWanted = false;
   private addresses = new AddressRotation([]);
@@ -135,7 +137,10 @@ export class RendezvousClient {
 
   /** Something suggests that the rendezvous is gone, or is back: it is asked at once. */
   poke(nowMs: number): void {
-    if (this.session !== undefined) this.session.ping();
+    if (this.session !== undefined) {
+      this.session.ping();
+      if (this.isConnected) this.watch.onAsked(nowMs);
+    }
     if (this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
   }
 
@@ -193,13 +198,14 @@ export class RendezvousClient {
   }
 
   pollTimeout(): number {
-    const { timers, streams, conversation, attempt } = this;
-    return Math.min(timers.earliest(), streams.pollTimeout(), conversation.pollTimeout(), attempt.pollTimeout());
+    const { timers, watch, streams, conversation, attempt } = this;
+    const sessionMs = Math.min(watch.pollTimeout(), conversation.pollTimeout());
+    return Math.min(timers.earliest(), sessionMs, streams.pollTimeout(), attempt.pollTimeout());
   }
 
   handleTimeout(nowMs: number): void {
     this.conversation.handleTimeout(nowMs);
-    if (this.timers.takeDue(timer.stall, nowMs)) this.handleStall(nowMs);
+    if (this.watch.takeLost(nowMs, this.session?.paths.active?.lastHeardAtMs ?? 0)) this.handleStall(nowMs);
     if (this.timers.takeDue(timer.attempt, nowMs)) {
       this.failAttempt(nowMs, `no answer within ${this.addresses.attemptMs / 1000} seconds`);
     }
@@ -323,7 +329,7 @@ export class RendezvousClient {
   /** Nothing of this connection is heeded any more. */
   private leave(connection: Connection): void {
     this.session = undefined;
-    this.timers.clear(timer.stall);
+    this.watch.clear();
     if (connection.state !== "closed") this.dismissed.add(connection);
   }
 
@@ -343,7 +349,7 @@ export class RendezvousClient {
         this.handleMoved(nowMs, event.path.route);
         break;
       case "stalled":
-        this.timers.set(timer.stall, nowMs + RENDEZVOUS_STALL_MS);
+        this.watch.onStalled(nowMs);
         break;
       case "recovered":
         this.handleRecovered(nowMs, session);
@@ -372,7 +378,7 @@ export class RendezvousClient {
   }
 
   private handleRecovered(nowMs: number, session: Connection): void {
-    this.timers.clear(timer.stall);
+    this.watch.clear();
     if (!this.conversation.isPaused || this.attempt.connection?.state === "connected") return;
     this.dropAttempt(nowMs);
     this.conversation.resume(nowMs);
@@ -382,7 +388,7 @@ export class RendezvousClient {
 
   private handleClosed(nowMs: number, reason: string): void {
     this.session = undefined;
-    this.timers.clear(timer.stall);
+    this.watch.clear();
     if (!this.conversation.isPaused) this.events.push({ type: "lost", message: reason });
     this.conversation.detach();
     // The rendezvous closes the channels of an agent whose session has ended.

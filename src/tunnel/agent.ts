@@ -299,11 +299,9 @@ export class Agent implements Machine {
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     peer.onEvent(nowMs, event);
-    // A relay that has fallen silent is perhaps a rendezvous that is gone: ask it.
-    if (event.type === "stalled") {
-      this.rendezvous.poke(nowMs);
-      this.dials.onStalled(nowMs, peer);
-    }
+    // Where a path has fallen silent the way to the rendezvous may be cut as well: ask it.
+    if (event.type === "stalled" || peer.isFallingBack(event)) this.rendezvous.poke(nowMs);
+    if (event.type === "stalled") this.dials.onStalled(nowMs, peer);
     if (event.type === "recovered") this.dials.onRecovered(peer);
   }
 

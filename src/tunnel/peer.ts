@@ -147,6 +147,12 @@ export class Peer {
 
   // ---- events and time
 
+  /** Whether this says that a direct path does not work any more, and the relay is to carry the data. */
+  isFallingBack(event: ConnectionEvent): boolean {
+    if (event.type !== "active-path" || event.path.via !== "relay") return false;
+    return this.connection.paths.all.some(({ via }) => via === "direct");
+  }
+
   onEvent(nowMs: number, event: ConnectionEvent): void {
     switch (event.type) {
       case "candidates":

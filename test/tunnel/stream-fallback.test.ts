@@ -124,6 +124,40 @@ forSeeds(5, "a relayed transfer outlives the death of UDP and its return, on the
   assert.equal(streams.links.size, 0, "streams that nobody needs are closed");
 });
 
+forSeeds(
+  6,
+  "a direct transfer goes on over TCP soon after UDP's death, however uneven the round trips were before",
+  (scenario) => {
+    const { random } = scenario;
+    const world = scenario.world();
+    const link = { rateMbps: 4, queueBytes: 60_000, jitterMs: scenario.seed % 2 === 0 ? 200 : 0 };
+    const delayMs = random.between(1, 60);
+    const deployment = new Deployment(world, { a: "portRestricted", b: "portRestricted", delayMs, link });
+    const streams = new StreamConnections(deployment, { delayMs: delayMs / 2, rateMbps: 4 });
+    streams.meets = random.chance(0.7);
+    deployment.expose();
+    const { laptop, device } = deployment;
+    device.answerBytes = 16_000_000;
+    const dial = deployment.connect();
+    const exchange = laptop.request(dial, 10) as Exchange;
+    const isDirect = (side: AgentHost): boolean => oversOf(side).at(-1) === "direct udp";
+    world.runUntil(() => isDirect(device) && isDirect(laptop), 20_000);
+    world.runFor(random.between(0, 3_000));
+
+    cutUdp(deployment);
+    // What was under way still arrives.
+    world.runFor(500);
+    const receivedAtCut = exchange.received;
+    world.runUntil(() => exchange.received > receivedAtCut, link.jitterMs === 0 ? 5_000 : 10_000);
+    world.runFor(random.between(0, 8_000));
+
+    mendUdp(deployment);
+    world.runUntil(() => isDirect(device) && isDirect(laptop), RENDEZVOUS_UDP_RETRY_MAX_MS + 5_000);
+    world.runUntil(() => exchange.ended, 90_000);
+    assert.equal(exchange.received, device.answerBytes);
+  },
+);
+
 forSeeds(15, "streams that break, hang or are refused, and UDP that comes and goes, lose nothing", (scenario) => {
   const { random } = scenario;
   const world = scenario.world();

@@ -109,6 +109,19 @@ export class LabTunnel {
     return { process, local: text(await process.waitForJson("listening", START_TIMEOUT_MS), "local") };
   }
 
+  /** Starts a `connect` that waits for `tellTicket`. */
+  startConnect(port: number, options: StartOptions = {}): LabProcess {
+    const args = ["connect", "-", "--listen", `127.0.0.1:${port}`, ...(options.args ?? [])];
+    return this.start(this.clientHost, args, options);
+  }
+
+  /** @returns where it listens from then on. */
+  async tellTicket(connect: LabProcess, ticket: string): Promise<string> {
+    connect.write(`${ticket}\n`);
+    connect.endInput();
+    return text(await connect.waitForJson("listening", START_TIMEOUT_MS), "local");
+  }
+
   /** Starts an HTTP server to expose; it serves contents by length and seed. */
   async serveFiles(port: number): Promise<LabProcess> {
     const server = this.lab.spawn(this.serviceHost, [process.execPath, fileServer, String(port)]);

@@ -12,9 +12,9 @@ const COLUMNS = [
   ["client", 24],
   ["service's NAT", 18],
   ["client's NAT", 18],
-  ["path", 7],
-  ["first byte", 11],
-  ["direct p50/p95", 15],
+  ["path", 8],
+  ["first byte", 10],
+  ["direct", 10],
   ["flows", 10],
   ["new/s", 10],
   ["whole", 6],
@@ -22,7 +22,8 @@ const COLUMNS = [
 
 const LEGEND = [
   "NAT: mapping/filtering, each endpoint-independent (EI), address-dependent (AD) or address-and-port-dependent (APD); = keeps",
-  "ports, ! is spoilt by a packet that comes too early. Times in ms. Flows: the most alive in a router of each side, and new in a second.",
+  "ports, ! is spoilt by a packet that comes too early; of IPv6's firewall where there is no IPv4. Path: /6 is IPv6. Times: p50/p95 in ms.",
+  "Flows: the most alive in a router of each side, and new in a second.",
 ];
 
 function nat(observation: NatObservation): string {
@@ -39,6 +40,11 @@ const pad = (cells: readonly string[]): string =>
 
 const rounded = (ms: number | undefined): string => (ms === undefined ? "–" : String(Math.round(ms)));
 
+const p50p95 = (values: readonly (number | undefined)[]): string => {
+  const known = values.filter((ms) => ms !== undefined);
+  return `${rounded(quantile(known, 0.5))}/${rounded(quantile(known, 0.95))}`;
+};
+
 /** The most that any of the runs cost each of the two sides. */
 function most(row: MatrixRow, of: (peaks: FlowPeaks) => number): string {
   return [0, 1].map((side) => Math.max(...row.runs.map((run) => of(run.flows[side as 0 | 1])))).join("/");
@@ -47,15 +53,13 @@ function most(row: MatrixRow, of: (peaks: FlowPeaks) => number): string {
 export const tableHead = (): string => [...LEGEND, "", pad(COLUMNS.map(([name]) => name))].join("\n");
 
 export function tableLine(row: MatrixRow): string {
-  const directMs = row.runs.map((run) => run.directMs).filter((ms) => ms !== undefined);
-  const ways = [...new Set(row.runs.map((run) => run.via ?? "none"))].join(",");
-  const firstByteMs = row.runs.map((run) => run.firstByteMs).filter((ms) => ms !== undefined);
+  const ways = new Set(row.runs.map(({ via, family }) => `${via ?? "none"}${via && family === 6 ? "/6" : ""}`));
   const cells = pad([
     ...row.pair,
     ...row.observed.map(nat),
-    ways,
-    rounded(quantile(firstByteMs, 1)),
-    `${rounded(quantile(directMs, 0.5))}/${rounded(quantile(directMs, 0.95))}`,
+    [...ways].join(","),
+    p50p95(row.runs.map((run) => run.firstByteMs)),
+    p50p95(row.runs.map((run) => run.directMs)),
     most(row, ({ alive }) => alive),
     most(row, ({ newPerSecond }) => newPerSecond),
     row.runs.every((run) => run.isWhole) ? "yes" : "NO",

@@ -3,15 +3,28 @@
 
 import type { MatrixRow, MatrixRun, NatPair } from "./matrix-run.ts";
 import { expectedBehaviour } from "./nat-observation.ts";
-import type { NatKind } from "./router-rules.ts";
+import { hasIpv6, type NatKind, natOf, type SiteKind } from "./router-rules.ts";
+
+/** What a row's sides may be. */
+export const siteKinds: readonly SiteKind[] = [
+  ...(Object.keys(expectedBehaviour) as NatKind[]),
+  "dual-stack",
+  "v6-firewall",
+];
 
 /** Every kind of NAT, from the easiest on. */
 export const matrixKinds = Object.keys(expectedBehaviour) as NatKind[];
 
-/** Every pair once, the easier side as the service's. */
-export const matrixPairs: readonly NatPair[] = matrixKinds.flatMap((a, index) =>
-  matrixKinds.slice(index).map((b): NatPair => [a, b]),
-);
+/** Every pair of NATs once, the easier side as the service's; and what there is to be seen of IPv6. */
+export const matrixPairs: readonly NatPair[] = [
+  ...matrixKinds.flatMap((a, index) => matrixKinds.slice(index).map((b): NatPair => [a, b])),
+  ["dual-stack", "dual-stack"],
+  ["dual-stack", "v6-firewall"],
+  ["v6-firewall", "v6-firewall"],
+  ["dual-stack", "port-restricted"],
+  ["dual-stack", "symmetric"],
+  ["v6-firewall", "port-restricted"],
+];
 
 /** How a pair comes together, as far as it does. */
 export type Meeting = "dialled-or-punched" | "birthday" | "relay";
@@ -28,12 +41,15 @@ export const directLimits: Readonly<Record<Meeting, { readonly p50Ms: number; re
   relay: { p50Ms: Number.POSITIVE_INFINITY, p95Ms: Number.POSITIVE_INFINITY },
 };
 
-const blocksUdp = (kind: NatKind): boolean => expectedBehaviour[kind] === undefined;
+const blocksUdp = (kind: NatKind | undefined): boolean => kind !== undefined && expectedBehaviour[kind] === undefined;
 const isHard = (kind: NatKind): boolean => expectedBehaviour[kind]?.mapping !== "endpoint";
 const filtersPorts = (kind: NatKind): boolean => expectedBehaviour[kind]?.filtering === "address-and-port";
 
-/** @returns how the two are expected to meet. */
-export function meetingOf([a, b]: NatPair): Meeting {
+/** @returns how the two are expected to meet: over IPv6 where they have it both, else over IPv4 where they have that both. */
+export function meetingOf([siteA, siteB]: NatPair): Meeting {
+  if (hasIpv6(siteA) && hasIpv6(siteB)) return "dialled-or-punched";
+  const [a, b] = [natOf(siteA), natOf(siteB)];
+  if (a === undefined || b === undefined) return "relay";
   if (blocksUdp(a) || blocksUdp(b) || (isHard(a) && isHard(b))) return "relay";
   const easy = isHard(a) ? b : a;
   return (isHard(a) || isHard(b)) && filtersPorts(easy) ? "birthday" : "dialled-or-punched";
@@ -46,7 +62,8 @@ export function quantile(values: readonly number[], share: number): number | und
 }
 
 /** Where UDP is blocked two agents may still meet over TCP, if both routers keep ports; the relay is enough. */
-const mayBeDirect = (pair: NatPair): boolean => meetingOf(pair) !== "relay" || pair.some(blocksUdp);
+const mayBeDirect = (pair: NatPair): boolean =>
+  meetingOf(pair) !== "relay" || pair.some((site) => blocksUdp(natOf(site)));
 
 function faultsOfRun(run: MatrixRun, pair: NatPair): string[] {
   const faults: string[] = [];

@@ -5,6 +5,7 @@
 //   2. pollEvent (each machine has its own events) until it returns undefined; handling one may be a new input;
 //   3. again from 1 when handling an event changed something;
 //   4. arm one timer for pollTimeout.
+// It may begin with 2.
 // An early call of handleTimeout changes nothing.
 
 import type { SocketAddress } from "./address.ts";

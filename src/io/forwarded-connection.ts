@@ -120,15 +120,22 @@ export class ForwardedConnection {
   /** @returns false when the stream has no more to read now. */
   private writeBatch(): boolean {
     const { socket, stream } = this;
-    // Corked: what came in many packets leaves in one system call.
-    socket.cork();
-    let chunk = stream.read();
-    while (chunk !== undefined && socket.write(chunk)) chunk = stream.read();
-    socket.uncork();
+    const first = stream.read();
+    if (first === undefined) return false;
+    let next = stream.read();
+    // Corked: what came in many packets leaves in one system call. A single chunk is spared the queue that this takes.
+    const isCorked = next !== undefined;
+    if (isCorked) socket.cork();
+    let takesMore = socket.write(first);
+    while (next !== undefined) {
+      takesMore = socket.write(next);
+      next = takesMore ? stream.read() : undefined;
+    }
+    if (isCorked) socket.uncork();
     this.releaseWritten();
     // "drain" tells of what the kernel took at once as well, but only after all that Node has to do in this turn.
-    this.socketFull = chunk !== undefined && socket.writableLength > 0;
-    return chunk !== undefined;
+    this.socketFull = !takesMore && socket.writableLength > 0;
+    return !takesMore;
   }
 
   /** The kernel copies what it takes, most often all of it and at once; what it did not take is still to be read from where it lies. */

@@ -20,6 +20,10 @@ const MSG_DONTWAIT = 0x40;
 const MESSAGE_BYTES_MAX = 65_536;
 /** A message counts as so many bytes at least, where what may be read in a turn is counted. */
 const MESSAGE_COST_BYTES = 1_024;
+/** After so many looks that found nothing … */
+const IDLE_LOOKS_MAX = 8;
+/** … only each so-manieth message is followed by one. */
+const LOOK_EVERY = 8;
 /** The third word of ::ffff:0:0/96 on a little-endian machine, signed; those before it are 0. */
 const MAPPED_WORD = 0xffff_0000 | 0;
 
@@ -49,6 +53,8 @@ export class OffloadReceiver {
   private lastSender: SocketAddress | undefined;
   private readonly known = new Map<number | string, SocketAddress>();
   private turnBytes = 0;
+  /** Times in a row that nothing more was there, or was not looked for. */
+  private idleLooks = 0;
   private stopped = false;
 
   constructor(options: OffloadReceiverOptions) {
@@ -69,10 +75,16 @@ export class OffloadReceiver {
   /** Hands on what waits, up to a bound for each turn of the event loop: timers and other sockets have their turn too. */
   receive(handlers: DatagramHandlers): void {
     const { counters } = this.options;
+    // Where packets come one by one, a look for more is a system call for nothing: dgram finds the few that there are.
+    if (this.idleLooks >= IDLE_LOOKS_MAX && ++this.idleLooks % LOOK_EVERY !== 0) return;
     while (this.turnBytes < SOCKET_READ_BYTES && !this.stopped) {
       const lengthBytes = this.read();
       // EAGAIN, mostly. dgram meets any other error when it reads, and reports it.
-      if (lengthBytes < 0) return;
+      if (lengthBytes < 0) {
+        this.idleLooks++;
+        return;
+      }
+      this.idleLooks = 0;
       if (this.turnBytes === 0) setImmediate(this.onTurnEnd);
       this.turnBytes += Math.max(lengthBytes, MESSAGE_COST_BYTES);
       counters.receivedDatagrams++;

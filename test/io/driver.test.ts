@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SocketAddress } from "../../src/base/address.ts";
+import { DRIVER_SAMPLE_EVERY } from "../../src/base/limits.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { Transmit } from "../../src/base/transmit.ts";
 import type { DatagramHandlers, DatagramSocket } from "../../src/io/datagram-socket.ts";
@@ -94,6 +95,31 @@ test("datagrams of one turn are all put in before the machine is drained", async
   await turn();
   for (let i = 0; i < 3; i++) socket.handlers?.onDatagram(from, new Uint8Array(100));
   await turn();
+  assert.deepEqual(machine.calls, ["datagram", "datagram", "datagram", "transmit", "transmit", "transmit"]);
+});
+
+test("where inputs come one by one, each is drained as soon as its callback returns", async () => {
+  const { machine, socket } = start();
+  await turn();
+  for (let i = 0; i < 2; i++) {
+    socket.handlers?.onDatagram(from, new Uint8Array(100));
+    await new Promise((resolve) => process.nextTick(resolve));
+  }
+  assert.deepEqual(machine.calls, ["datagram", "transmit", "datagram", "transmit"]);
+});
+
+test("where turns bring several inputs again, the machine is drained once a turn again", async () => {
+  const { machine, socket } = start();
+  await turn();
+  for (let round = 0; round < 2 * DRIVER_SAMPLE_EVERY; round++) {
+    machine.calls.length = 0;
+    // Several callbacks of one turn: after each of them Node runs what stands in its queue.
+    for (let i = 0; i < 3; i++) {
+      socket.handlers?.onDatagram(from, new Uint8Array(100));
+      await new Promise((resolve) => process.nextTick(resolve));
+    }
+    await turn();
+  }
   assert.deepEqual(machine.calls, ["datagram", "datagram", "datagram", "transmit", "transmit", "transmit"]);
 });
 

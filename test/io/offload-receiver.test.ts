@@ -119,3 +119,28 @@ test("a socket that is closed while a message is handled is not read again", () 
   );
   assert.equal(libc.inbox.length, 2);
 });
+
+test("where messages come one by one, more is looked for now and then only, until there is more", () => {
+  const { receiver, received, handlers, deliver } = makeReceiver(4);
+  let looks = 0;
+  const { recvfrom } = libc;
+  libc.recvfrom = (...values) => {
+    looks++;
+    return recvfrom.apply(libc, values);
+  };
+  try {
+    for (let i = 0; i < 100; i++) receiver.receive(handlers);
+    assert.ok(looks < 30, `${looks} looks after 100 single messages`);
+    // A burst is found by the next look at the latest, and from then on each message is followed by one.
+    for (let i = 0; i < 8 && received.length === 0; i++) {
+      deliver("192.0.2.1", 80, [i]);
+      receiver.receive(handlers);
+    }
+    assert.ok(received.length > 0);
+    looks = 0;
+    receiver.receive(handlers);
+    assert.equal(looks, 1);
+  } finally {
+    libc.recvfrom = recvfrom;
+  }
+});

@@ -284,15 +284,19 @@ export const SEAL_VIEWS_MAX = 1_024;
 export const STREAM_QUANTUM_BYTES = 8 * 1024;
 /** Newcomers send this many quanta before a stream that has been busy for a while has its turn: an endless row of them starves nobody. */
 export const FRESH_QUANTA_MAX = 4;
-/** A writer pauses when its stream holds this much at the least; twice the path's window where that is more. */
+/** A writer pauses when this much waits to be sent at the least; the path's window where that is more, up to 4 ms of 2 Gbit/s … */
 export const SEND_TARGET_BYTES_MIN = 64 * 1024;
-export const SEND_TARGET_BYTES_MAX = 8 * 1024 * 1024;
+export const SEND_TARGET_BYTES_MAX = 1024 * 1024;
+/** … and when its stream holds this much with what is under way: all that a peer's window lets us send. */
+export const SEND_HELD_BYTES_MAX = 24 * 1024 * 1024;
 /** Windows at first: a fast answer to a small question, without promising memory to everybody. */
 export const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 /** Windows at most: 16 MiB a stream is 640 Mbit/s at 200 ms; the connection's bound is what a peer can make us hold. */
 export const CONNECTION_WINDOW_BYTES_MAX = 24 * 1024 * 1024;
 export const STREAM_WINDOW_BYTES_MAX = 16 * 1024 * 1024;
+/** A new limit is told for half a window at the least, and for less than half where that is more than this: 2 ms of 2 Gbit/s. */
+export const WINDOW_UPDATE_BYTES = 512 * 1024;
 /** Streams of a peer open at once. */
 export const STREAMS_MAX = 4096;
 

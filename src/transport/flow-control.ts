@@ -1,6 +1,7 @@
 // Credit in bytes, both ways (RFC 9000 §4). The receiver's window starts small and doubles while the sender uses it up
 // within two round trips, up to a bound of memory: a fixed window caps the speed of a long path.
 
+import { WINDOW_UPDATE_BYTES } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 
 /** What we let the peer send, for one stream or for the whole connection. */
@@ -10,7 +11,9 @@ export class ReceiveWindow {
   private limit: number;
   private consumed = 0;
   private received = 0;
-  private lastUpdateMs: number | undefined;
+  /** From when and from which byte on it is measured how fast the window is used up. */
+  private measuredSinceMs: number | undefined;
+  private measuredFromBytes = 0;
 
   constructor(windowBytes: number, windowBytesMax: number) {
     this.windowBytes = windowBytes;
@@ -44,25 +47,34 @@ export class ReceiveWindow {
     this.consumed += bytes;
   }
 
-  /** @returns whether a new limit is worth telling: half of the window is used up. */
+  /**
+   * @returns whether a new limit is worth telling: half of the window is used up, or an eighth of a large one. A sender that gets a large
+   * window in halves sends one half a round trip, and never both.
+   */
   get wantsUpdate(): boolean {
-    return this.consumed + this.windowBytes - this.limit >= this.windowBytes / 2;
+    const worthBytes = Math.min(this.windowBytes / 2, Math.max(this.windowBytes / 8, WINDOW_UPDATE_BYTES));
+    return this.consumed + this.windowBytes - this.limit >= worthBytes;
   }
 
   /**
-   * Moves the limit on, and widens the window when the last half went within two round trips. An announcement that is repeated
+   * Moves the limit on, and widens the window when half of it went within two round trips. An announcement that is repeated
    * because it was lost says nothing about the reader, and widens nothing.
    * @returns the limit to announce.
    */
   update(nowMs: number, rttMs: number): number {
-    if (this.wantsUpdate) {
-      if (this.lastUpdateMs !== undefined && nowMs - this.lastUpdateMs < 2 * rttMs) {
-        this.windowBytes = Math.min(this.windowBytes * 2, this.windowBytesMax);
-      }
-      this.lastUpdateMs = nowMs;
-    }
+    if (this.wantsUpdate) this.maybeWiden(nowMs, rttMs);
     this.limit = Math.max(this.limit, this.consumed + this.windowBytes);
     return this.limit;
+  }
+
+  private maybeWiden(nowMs: number, rttMs: number): void {
+    const sinceMs = this.measuredSinceMs;
+    if (sinceMs !== undefined && this.consumed - this.measuredFromBytes < this.windowBytes / 2) return;
+    if (sinceMs !== undefined && nowMs - sinceMs < 2 * rttMs) {
+      this.windowBytes = Math.min(this.windowBytes * 2, this.windowBytesMax);
+    }
+    this.measuredSinceMs = nowMs;
+    this.measuredFromBytes = this.consumed;
   }
 
   /** Keeps the connection's window ahead of a stream's, lest the connection be what limits a single stream. */

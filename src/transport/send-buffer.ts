@@ -33,6 +33,11 @@ export class SendBuffer {
     return this.end - this.ackedEnd;
   }
 
+  /** Bytes that are held and have never been sent. */
+  get unsentBytes(): number {
+    return this.end - this.unsent;
+  }
+
   get isAllAcked(): boolean {
     return this.ackedEnd === this.end;
   }

@@ -2,7 +2,7 @@
 // with STREAM frames in fair order.
 
 import type { ByteWriter } from "../base/byte-writer.ts";
-import { SEND_TARGET_BYTES_MAX, SEND_TARGET_BYTES_MIN } from "../base/limits.ts";
+import { SEND_HELD_BYTES_MAX, SEND_TARGET_BYTES_MAX, SEND_TARGET_BYTES_MIN } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { streamHeaderBytes, writeMaxData, writeMaxStreams, writeStreamHeader } from "../wire/frame-encoder.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
@@ -195,9 +195,9 @@ export class StreamTable implements StreamOwner {
 
   // ---- what streams tell (StreamOwner)
 
-  /** Twice the window of the path keeps it full; shared between the streams that send. */
+  /** A window of the path in waiting, besides the one that is under way, keeps it full; shared between the streams that send. */
   get sendTargetBytes(): number {
-    const share = (2 * this.connection.windowBytes) / Math.max(1, Math.min(this.streams.size, 16));
+    const share = this.connection.windowBytes / Math.max(1, Math.min(this.streams.size, 16));
     return Math.min(Math.max(share, SEND_TARGET_BYTES_MIN), SEND_TARGET_BYTES_MAX);
   }
 
@@ -277,6 +277,7 @@ export class StreamTable implements StreamOwner {
       if (bytes < 0) break;
       wrote = true;
       this.scheduler.served(stream, bytes);
+      if (stream.send.paused) this.maybeResume(stream);
     }
     return wrote;
   }
@@ -315,11 +316,17 @@ export class StreamTable implements StreamOwner {
     if (!half.onFrameAcked(offset, lengthBytes, fin)) return;
     const stream = this.streams.get(half.streamId);
     if (stream === undefined || stream.send !== half) return;
-    if (half.paused && half.buffer.heldBytes <= this.sendTargetBytes / 2) {
-      half.paused = false;
-      if (half.isOpen) this.emit({ type: "writable", stream });
-    }
+    if (half.paused) this.maybeResume(stream);
     if (half.isDone) this.onMaybeClosed(stream);
+  }
+
+  /** Lets the writer of a stream go on once half of what may wait has been sent. */
+  private maybeResume(stream: Stream): void {
+    const half = stream.send;
+    const roomBytes = this.sendTargetBytes / 2;
+    if (half.buffer.unsentBytes > roomBytes || half.buffer.heldBytes > SEND_HELD_BYTES_MAX - roomBytes) return;
+    half.paused = false;
+    if (half.isOpen) this.emit({ type: "writable", stream });
   }
 
   onFrameLost(half: SendHalf, offset: number, lengthBytes: number, fin: boolean): void {

@@ -2,6 +2,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { ByteWriter } from "../base/byte-writer.ts";
+import { SEND_HELD_BYTES_MAX } from "../base/limits.ts";
 import { writeMaxStreamData, writeStopSending } from "../wire/frame-encoder.ts";
 import type { Connection } from "./connection.ts";
 import type { ControlFrame } from "./control-queue.ts";
@@ -11,7 +12,7 @@ import type { SendHalf } from "./send-half.ts";
 /** What a stream needs of the table that it stands in. */
 export interface StreamOwner {
   readonly connection: Connection;
-  /** How many bytes a stream may hold before its writer has to pause. */
+  /** How many bytes may wait to be sent before the writer of a stream has to pause. */
   readonly sendTargetBytes: number;
   onWritten(stream: Stream): void;
   onReset(stream: Stream): void;
@@ -75,7 +76,8 @@ export class Stream {
     this.send.buffer.write(chunk);
     this.owner.onWritten(this);
     // Once told to pause, the writer is told so again until the event: it may be waiting for it already.
-    if (this.send.buffer.heldBytes >= this.owner.sendTargetBytes) this.send.paused = true;
+    const { unsentBytes, heldBytes } = this.send.buffer;
+    if (unsentBytes >= this.owner.sendTargetBytes || heldBytes >= SEND_HELD_BYTES_MAX) this.send.paused = true;
     return !this.send.paused;
   }
 

@@ -28,6 +28,31 @@ test("a new limit is worth telling when half of the window was read, not before"
   assert.equal(window.wantsUpdate, false);
 });
 
+test("a large window is told in eighths, so that a sender lacks little of it at any time", () => {
+  const windowBytes = 16 * KIB * KIB;
+  const window = new ReceiveWindow(windowBytes, windowBytes);
+  window.onReceived(windowBytes);
+  window.onConsumed(windowBytes / 8 - 1);
+  assert.equal(window.wantsUpdate, false);
+  window.onConsumed(1);
+  assert.equal(window.wantsUpdate, true);
+});
+
+test("how often the limit is told does not change how fast the window grows", () => {
+  const windowBytes = 8 * KIB * KIB;
+  const grow = (halfMs: number): number => {
+    const window = new ReceiveWindow(windowBytes, 4 * windowBytes);
+    for (let eighth = 0; eighth <= 8; eighth++) {
+      window.onReceived(windowBytes / 8);
+      window.onConsumed(windowBytes / 8);
+      window.update((eighth * halfMs) / 4, 10);
+    }
+    return window.currentWindowBytes;
+  };
+  assert.equal(grow(21), windowBytes, "half of it takes more than two round trips");
+  assert.ok(grow(19) > windowBytes);
+});
+
 test("the window doubles while half of it goes within two round trips, up to its bound", () => {
   const window = new ReceiveWindow(100, 350);
   const sizes: number[] = [];

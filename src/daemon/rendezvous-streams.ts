@@ -11,7 +11,6 @@ import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import type { StreamCarrier } from "../io/stream-carrier.ts";
 import { StreamListener } from "../io/stream-listener.ts";
 import type { StunListener } from "../io/stun-listener.ts";
-import { WebsocketListener } from "../io/websocket-listener.ts";
 import type { RendezvousServer, RendezvousServerEvent } from "../rendezvous/rendezvous-server.ts";
 import { type ListenPlace, listenError } from "./listen-option.ts";
 import { type CertificateFiles, readCertificate, watchCertificate } from "./tls-certificate.ts";
@@ -72,6 +71,7 @@ export class RendezvousStreams {
   async listenForWebsockets(place: ListenPlace, files: CertificateFiles | undefined): Promise<number> {
     const { log, accepted } = this;
     const certificate = files && readCertificate(files);
+    const { WebsocketListener } = await import("../io/websocket-listener.ts");
     const listener = new WebsocketListener({ log, accepted, certificate });
     try {
       const port = await listener.listen(await resolveListenHost(place.host), place.port);

@@ -3,7 +3,7 @@
 // over which the rendezvous answers.
 
 import { isIP, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { type SocketAddress, socketAddress } from "../base/address.ts";
 import { STREAM_CARRIER_MIN, STREAM_OPEN_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
@@ -14,7 +14,6 @@ import { QueueBudget } from "./packet-queue.ts";
 import type { StreamCarrier, StreamCarrierOptions } from "./stream-carrier.ts";
 import { tcpCarrier } from "./tcp-carrier.ts";
 import { connectFirst, connectSimultaneously } from "./tcp-connecting.ts";
-import { openWebSocket, WEBSOCKET_PATH, websocketCarrier } from "./websocket-carrier.ts";
 
 export interface CarrierDiallerOptions {
   /** Where HTTPS_PROXY and NO_PROXY are. */
@@ -164,6 +163,8 @@ async function openTcp({ port }: RendezvousGoal, way: Way): Promise<OpenedStream
 }
 
 async function openByWebSocket({ host, websocketPort: port }: RendezvousGoal, way: Way): Promise<OpenedStream> {
+  // Most networks let UDP through. What is needed where they do not is a seventh of a start, and is loaded when it comes to that.
+  const { openWebSocket, WEBSOCKET_PATH, websocketCarrier } = await import("./websocket-carrier.ts");
   const secured = await secure(host, await way.connect(port)).catch(() => undefined);
   // Where TLS is not spoken, a rendezvous may be listening without a certificate.
   const connection = secured ?? (await way.connect(port));
@@ -177,7 +178,8 @@ async function openByWebSocket({ host, websocketPort: port }: RendezvousGoal, wa
  * TLS for the network's sake: it lets HTTPS pass. The rendezvous proves its key inside, in its own handshake, so a certificate
  * that nobody has signed, or that a proxy which looks into everything puts in its place, does no harm.
  */
-function secure(host: string, socket: Socket): Promise<TLSSocket> {
+async function secure(host: string, socket: Socket): Promise<TLSSocket> {
+  const { connect: connectTls } = await import("node:tls");
   return new Promise((resolve, reject) => {
     const secured = connectTls({
       socket,

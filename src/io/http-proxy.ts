@@ -1,8 +1,7 @@
 // The HTTP proxy that a network wants its traffic to go through, as HTTPS_PROXY and NO_PROXY name it, and the method CONNECT
 // (RFC 9110 §9.3.6), by which it passes on a connection that it does not look into.
 
-import { type RequestOptions, request as requestPlain } from "node:http";
-import { request as requestSecure } from "node:https";
+import type { RequestOptions } from "node:http";
 import type { Socket } from "node:net";
 import { parseIp } from "../base/address.ts";
 import { STREAM_OPEN_MS } from "../base/limits.ts";
@@ -56,6 +55,8 @@ function authorization({ username, password }: URL): Record<string, string> {
 export async function connectByProxy(proxy: URL, host: string, port: number): Promise<Socket> {
   const target = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   const secure = proxy.protocol === "https:";
+  // Where there is no proxy, TLS need not be loaded.
+  const { request: send } = secure ? await import("node:https") : await import("node:http");
   const options: RequestOptions = {
     host: proxy.hostname.replace(/^\[|\]$/g, ""),
     port: proxy.port || (secure ? 443 : 80),
@@ -65,7 +66,7 @@ export async function connectByProxy(proxy: URL, host: string, port: number): Pr
     agent: false,
   };
   return new Promise((resolve, reject) => {
-    const request = (secure ? requestSecure : requestPlain)(options);
+    const request = send(options);
     const timer = setTimeout(() => request.destroy(new Error("the proxy does not answer")), STREAM_OPEN_MS);
     request.once("close", () => clearTimeout(timer));
     request.once("error", reject);

@@ -284,6 +284,13 @@ export const SEAL_VIEWS_MAX = 1_024;
 export const STREAM_QUANTUM_BYTES = 8 * 1024;
 /** Newcomers send this many quanta before a stream that has been busy for a while has its turn: an endless row of them starves nobody. */
 export const FRESH_QUANTA_MAX = 4;
+/** A send buffer grows by blocks of this size where much is held; the pool keeps so many that are free. */
+export const SEND_BLOCK_BYTES = 64 * 1024;
+export const FREE_SEND_BLOCKS_MAX = 64;
+/** The smallest block of a send buffer: a few small writes share one. */
+export const SEND_BLOCK_BYTES_MIN = 1024;
+/** Sockets of local programs are read by as much as this in a call, into memory that all of them share. */
+export const SOCKET_CHUNK_BYTES = 128 * 1024;
 /** A writer pauses when this much waits to be sent at the least; the path's window where that is more, up to 4 ms of 2 Gbit/s … */
 export const SEND_TARGET_BYTES_MIN = 64 * 1024;
 export const SEND_TARGET_BYTES_MAX = 1024 * 1024;

@@ -9,6 +9,7 @@
 import type { Socket } from "node:net";
 import { streamCode } from "../wire/stream-code.ts";
 import type { ForwardedStream } from "./forwarded-stream.ts";
+import { readSocket } from "./socket-reader.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -42,7 +43,7 @@ export class ForwardedConnection {
     this.stream = options.stream;
     const { socket } = this;
     this.isTcp = socket.localFamily !== undefined;
-    socket.on("data", (chunk: Uint8Array) => this.onData(chunk));
+    readSocket(socket, (chunk) => this.onData(chunk));
     socket.on("end", () => this.onEnd());
     socket.on("drain", () => this.onDrain());
     // What went wrong is told by "close", which always follows.

@@ -2,7 +2,7 @@
 // in memory in its place.
 
 export interface ForwardedStream {
-  /** Takes the chunk and keeps it: nobody may change it. @returns false: pause until the stream is writable again. */
+  /** Copies the chunk, which is the caller's again. @returns false: pause until the stream is writable again. */
   write(nowMs: number, chunk: Uint8Array): boolean;
   /** Nothing more will be written: a half-close. */
   finish(nowMs: number): void;

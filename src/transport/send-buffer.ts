@@ -1,22 +1,32 @@
-// The bytes of one stream that were written and are not acknowledged. Chunks are kept as they were given, never
-// copied until they go into a packet; what is lost is remembered as ranges of the stream, not as packets.
+// The bytes of one stream that were written and are not acknowledged. They are copied into blocks, which are used again when
+// all in them is settled: the writer keeps its memory, and however fast it writes there is nothing to collect. What is lost is
+// remembered as ranges of the stream, not as packets.
 
 import { assert } from "../base/assert.ts";
+import { SEND_BLOCK_BYTES, SEND_BLOCK_BYTES_MIN } from "../base/limits.ts";
 import { RangeSet } from "../base/range-set.ts";
+import { type BlockPool, sendBlocks } from "./block-pool.ts";
 
 export class SendBuffer {
-  private chunks: Uint8Array[] = [];
-  /** Stream offset at which each chunk starts. */
+  private readonly pool: BlockPool;
+  private blocks: Uint8Array[] = [];
+  /** Stream offset at which each block starts; each but the last is full. */
   private starts: number[] = [];
-  /** Chunks before this index are settled; they are cut off now and then, not one by one. */
+  /** Blocks before this index are settled; they are cut off now and then, not one by one. */
   private head = 0;
+  /** Bytes of the last block that are free. */
+  private room = 0;
   private end = 0;
   private unsent = 0;
   private ackedEnd = 0;
   private readonly acked = new RangeSet();
   private readonly lost = new RangeSet();
-  /** Chunk of the last copy: most copies go on where the last one stopped. */
+  /** Block of the last copy: most copies go on where the last one stopped. */
   private cursor = 0;
+
+  constructor(pool: BlockPool = sendBlocks) {
+    this.pool = pool;
+  }
 
   /** Bytes ever written. */
   get endOffset(): number {
@@ -56,12 +66,27 @@ export class SendBuffer {
     return Math.min(this.lost.endAt(0) - this.lost.startAt(0), bytesMax);
   }
 
-  /** Keeps the chunk; the caller must not change it. */
+  /** Copies the chunk. */
   write(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    this.chunks.push(chunk);
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.room === 0) this.addBlock(chunk.length - at);
+      const block = this.blocks[this.blocks.length - 1] as Uint8Array;
+      const count = Math.min(this.room, chunk.length - at);
+      block.set(count === chunk.length ? chunk : chunk.subarray(at, at + count), block.length - this.room);
+      this.room -= count;
+      this.end += count;
+      at += count;
+    }
+  }
+
+  /** A stream that holds little takes little memory: a block is no larger than what is held and written. */
+  private addBlock(wantedBytes: number): void {
+    const bytes = Math.max(SEND_BLOCK_BYTES_MIN, this.heldBytes + wantedBytes);
+    const block = this.pool.take(Math.min(bytes, SEND_BLOCK_BYTES));
+    this.blocks.push(block);
     this.starts.push(this.end);
-    this.end += chunk.length;
+    this.room = block.length;
   }
 
   /** The range is on its way. */
@@ -108,11 +133,10 @@ export class SendBuffer {
     let to = at;
     let left = lengthBytes;
     while (left > 0) {
-      const chunk = this.chunks[i] as Uint8Array;
+      const block = this.blocks[i] as Uint8Array;
       const start = from - (this.starts[i] as number);
-      const count = Math.min(chunk.length - start, left);
-      if (start === 0 && count === chunk.length) target.set(chunk, to);
-      else target.set(chunk.subarray(start, start + count), to);
+      const count = Math.min(block.length - start, left);
+      target.set(block.subarray(start, start + count), to);
       from += count;
       to += count;
       left -= count;
@@ -123,12 +147,12 @@ export class SendBuffer {
 
   private find(offset: number): number {
     const near = Math.max(this.cursor, this.head);
-    for (let i = near; i < Math.min(near + 2, this.chunks.length); i++) {
+    for (let i = near; i < Math.min(near + 2, this.blocks.length); i++) {
       const start = this.starts[i] as number;
-      if (offset >= start && offset < start + (this.chunks[i] as Uint8Array).length) return i;
+      if (offset >= start && offset < start + (this.blocks[i] as Uint8Array).length) return i;
     }
     let low = this.head;
-    let high = this.chunks.length - 1;
+    let high = this.blocks.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if ((this.starts[middle] as number) <= offset) low = middle;
@@ -138,25 +162,39 @@ export class SendBuffer {
   }
 
   private dropSettled(): void {
-    while (this.head < this.chunks.length) {
-      const chunk = this.chunks[this.head] as Uint8Array;
-      if ((this.starts[this.head] as number) + chunk.length > this.ackedEnd) break;
-      this.chunks[this.head] = EMPTY;
+    while (this.head < this.blocks.length) {
+      const block = this.blocks[this.head] as Uint8Array;
+      if (Math.min((this.starts[this.head] as number) + block.length, this.end) > this.ackedEnd) break;
+      this.drop(block);
+      this.blocks[this.head] = EMPTY;
       this.head++;
     }
-    if (this.head > 64 && this.head * 2 > this.chunks.length) {
-      this.chunks = this.chunks.slice(this.head);
+    if (this.head === this.blocks.length) {
+      // The last block may have had room left.
+      this.blocks = [];
+      this.starts = [];
+      this.cursor = 0;
+      this.head = 0;
+      this.room = 0;
+    } else if (this.head > 64 && this.head * 2 > this.blocks.length) {
+      this.blocks = this.blocks.slice(this.head);
       this.starts = this.starts.slice(this.head);
       this.cursor = Math.max(0, this.cursor - this.head);
       this.head = 0;
     }
   }
 
+  private drop(block: Uint8Array): void {
+    if (block.length === SEND_BLOCK_BYTES) this.pool.give(block);
+  }
+
   /** Lets all bytes go: the stream was reset. */
   clear(): void {
-    this.chunks = [];
+    for (let i = this.head; i < this.blocks.length; i++) this.drop(this.blocks[i] as Uint8Array);
+    this.blocks = [];
     this.starts = [];
     this.head = 0;
+    this.room = 0;
     this.cursor = 0;
     this.acked.clear();
     this.lost.clear();

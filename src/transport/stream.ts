@@ -68,7 +68,7 @@ export class Stream {
   }
 
   /**
-   * Queues bytes. The chunk is kept, not copied: the caller must not change it.
+   * Queues bytes. They are copied: the chunk is the caller's again.
    * @returns false when the writer should pause until the event "writable"; the bytes were taken all the same.
    */
   write(_nowMs: number, chunk: Uint8Array): boolean {

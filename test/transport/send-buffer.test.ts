@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { SEND_BLOCK_BYTES, SEND_BLOCK_BYTES_MIN } from "../../src/base/limits.ts";
 import { RangeSet } from "../../src/base/range-set.ts";
+import { BlockPool } from "../../src/transport/block-pool.ts";
 import { SendBuffer } from "../../src/transport/send-buffer.ts";
 
 const byteAt = (offset: number): number => (offset * 7 + (offset >> 8)) & 0xff;
@@ -48,6 +50,18 @@ function sendFrom(buffer: SendBuffer, bytesMax: number): Range | undefined {
   assert.equal(target[0] || target[length + 1], 0, "nothing is written beside the range");
   buffer.onSent(offset, length);
   return { offset, length };
+}
+
+/** Every block that the pool hands out from now on. */
+function blocksOf(pool: BlockPool): Set<Uint8Array> {
+  const blocks = new Set<Uint8Array>();
+  const take = pool.take.bind(pool);
+  pool.take = (bytes) => {
+    const block = take(bytes);
+    blocks.add(block);
+    return block;
+  };
+  return blocks;
 }
 
 test("every byte is sent until it is acknowledged, lost ones first, and held no longer", () => {
@@ -106,6 +120,48 @@ test("thousands of tiny chunks are joined and let go", () => {
     at += range.length;
   }
   assert.equal(buffer.heldBytes, 0);
+});
+
+test("what is written is copied, in whatever pieces it comes", () => {
+  const buffer = new SendBuffer();
+  const chunk = new Uint8Array(100_000);
+  let at = 0;
+  for (const bytes of [1, 700, 5_000, 100_000, 65_535, 3, 100_000]) {
+    chunk.set(bytesFrom(at, bytes));
+    buffer.write(chunk.subarray(0, bytes));
+    at += bytes;
+  }
+  chunk.fill(0);
+  while (sendFrom(buffer, 1_440) !== undefined);
+  assert.equal(buffer.sentOffset, at);
+});
+
+test("blocks are used again when all in them is acknowledged or reset, and hold nothing of another stream", () => {
+  const pool = new BlockPool(SEND_BLOCK_BYTES, 2);
+  const fresh = blocksOf(pool);
+  const chunk = new Uint8Array(SEND_BLOCK_BYTES);
+  for (let round = 0; round < 6; round++) {
+    const buffer = new SendBuffer(pool);
+    for (let i = 0; i < 2; i++) buffer.write(chunk.fill(16 * round + i));
+    const target = new Uint8Array(2 * SEND_BLOCK_BYTES);
+    buffer.copy(0, target.length, target, 0);
+    buffer.onSent(0, target.length);
+    assert.ok(target.every((byte, i) => byte === 16 * round + Math.floor(i / SEND_BLOCK_BYTES)));
+    if (round % 2 === 0) buffer.onAcked(0, target.length);
+    else buffer.clear();
+  }
+  assert.equal(fresh.size, 2);
+});
+
+test("a stream that holds little takes a small block", () => {
+  const pool = new BlockPool(SEND_BLOCK_BYTES, 2);
+  const blocks = blocksOf(pool);
+  const buffer = new SendBuffer(pool);
+  for (let i = 0; i < 10; i++) buffer.write(bytesFrom(i * 100, 100));
+  assert.deepEqual(
+    [...blocks].map((block) => block.length),
+    [SEND_BLOCK_BYTES_MIN],
+  );
 });
 
 test("a reset lets all bytes go and keeps the final size", () => {

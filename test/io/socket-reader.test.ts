@@ -1,0 +1,107 @@
+// Reading of sockets, those that were accepted and those that connected: every byte in order, pauses, and the end.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { test } from "node:test";
+import { SOCKET_CHUNK_BYTES } from "../../src/base/limits.ts";
+import { readSocket } from "../../src/io/socket-reader.ts";
+
+interface Pair {
+  readonly accepted: Socket;
+  readonly connected: Socket;
+  close(): void;
+}
+
+async function socketPair(): Promise<Pair> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const connected = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+  connected.once("connect", () => connected.pause());
+  const [[accepted]] = (await Promise.all([once(server, "connection"), once(connected, "connect")])) as [[Socket], []];
+  const close = (): void => {
+    accepted.destroy();
+    connected.destroy();
+    server.close();
+  };
+  return { accepted, connected, close };
+}
+
+/** Reads to the end. @returns copies of the chunks. */
+function readAll(socket: Socket, onChunk: (bytes: Uint8Array) => void = () => {}): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  const isShared = readSocket(socket, (bytes) => {
+    chunks.push(bytes.slice());
+    onChunk(bytes);
+  });
+  assert.ok(isShared, "this Node keeps the option onread where it is looked for");
+  socket.resume();
+  return new Promise((resolve, reject) => {
+    socket.once("end", () => resolve(chunks));
+    socket.once("error", reject);
+  });
+}
+
+for (const reader of ["accepted", "connected"] as const) {
+  test(`a socket that ${reader === "accepted" ? "was accepted" : "has connected"} is read to its end, whatever two others do`, async () => {
+    const pairs = await Promise.all([socketPair(), socketPair(), socketPair()]);
+    const sent = pairs.map(() => randomBytes(3_000_000));
+    const received = pairs.map((pair) => readAll(pair[reader]));
+    pairs.forEach((pair, i) => {
+      pair[reader === "accepted" ? "connected" : "accepted"].end(sent[i] as Buffer);
+    });
+    for (const [i, chunks] of (await Promise.all(received)).entries()) {
+      assert.equal(Buffer.compare(Buffer.concat(chunks), sent[i] as Buffer), 0);
+      assert.ok(chunks.every((chunk) => chunk.length <= SOCKET_CHUNK_BYTES));
+    }
+    for (const pair of pairs) pair.close();
+  });
+}
+
+test("a paused socket hands on nothing until it is resumed, and nothing is missing", async () => {
+  const { accepted, connected, close } = await socketPair();
+  const sent = randomBytes(2_000_000);
+  let pauses = 0;
+  let isPaused = false;
+  const received = readAll(accepted, () => {
+    assert.ok(!isPaused, "a pause is kept");
+    accepted.pause();
+    pauses++;
+    isPaused = true;
+    setTimeout(() => {
+      isPaused = false;
+      accepted.resume();
+    }, 1);
+  });
+  connected.end(sent);
+  assert.equal(Buffer.compare(Buffer.concat(await received), sent), 0);
+  assert.ok(pauses >= sent.length / SOCKET_CHUNK_BYTES);
+  close();
+});
+
+test("what only looks like a socket is read by its events", () => {
+  const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  const chunks: Uint8Array[] = [];
+  assert.equal(
+    readSocket(duplex as unknown as Socket, (bytes) => chunks.push(bytes)),
+    false,
+  );
+  duplex.push(Buffer.from("abc"));
+  duplex.read(0);
+  return new Promise<void>((resolve) => {
+    setImmediate(() => {
+      assert.equal(Buffer.concat(chunks).toString(), "abc");
+      resolve();
+    });
+  });
+});
+
+test("a socket that has an option onread of its own keeps it", () => {
+  const options = { onread: { buffer: new Uint8Array(10), callback: () => true } };
+  const isShared = readSocket(new Socket(options as object), () => {});
+  assert.equal(isShared, false);
+});

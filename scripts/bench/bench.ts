@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Lab } from "../../test/lab/lab.ts";
 import { type BenchLab, type Contender, type LeftOut, READY_TIMEOUT_MS, SERVICE_PORT } from "./contender.ts";
+import { startFrp } from "./frp-contender.ts";
 import { startHyperdht } from "./hyperdht-contender.ts";
 import { measureIdle } from "./idle-usage.ts";
 import { describeMachine, describeUnrest } from "./machine-description.ts";
@@ -57,8 +58,8 @@ const SETTLE_MS = 3000;
 const WARM_UP: LoadTimes = { warmUpMs: 100, bulkMs: 700, roundTripsMs: 200, connectionsMs: 200 };
 const LEFT_OUT: readonly LeftOut[] = [
   {
-    name: "frp xtcp, dumbpipe, rathole",
-    reason: "not built by this script, which installs nothing but npm and Go modules",
+    name: "dumbpipe, rathole",
+    reason: "written in Rust: this script builds nothing but npm packages and Go modules",
   },
 ];
 
@@ -114,9 +115,12 @@ async function setUp(home: BenchLab, hard: BenchLab): Promise<TunnelContender | 
   await enter("plain TCP", () => startPlainTcp(home));
   await enter("ssh -L", () => startSshForward(home));
   await enter("hyperdht", () => startHyperdht(home, folderFor("hyperdht")));
-  if (options.quick)
-    leftOut.push({ name: "wireguard-go", reason: "it would have to be built, which --quick does not do" });
-  else await enter("wireguard-go", () => startWireguard(home, folderFor("wireguard")));
+  if (options.quick) {
+    leftOut.push({ name: "frp, wireguard-go", reason: "they would have to be built, which --quick does not do" });
+  } else {
+    await enter("frp xtcp", () => startFrp(home, folderFor("frp")));
+    await enter("wireguard-go", () => startWireguard(home, folderFor("wireguard")));
+  }
   return tunnel;
 }
 

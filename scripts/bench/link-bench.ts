@@ -45,7 +45,7 @@ const say = (text: string): void => {
   process.stderr.write(`${elapsedSeconds().toFixed(0).padStart(4)} s  ${text}\n`);
 };
 
-const ALONE: readonly FlowKind[] = ["tunnel", "cubic", "bbr"];
+const ALONE: readonly FlowKind[] = ["tunnel", "tunnel-bbr", "cubic", "bbr"];
 const TOGETHER: readonly (readonly FlowKind[])[] = [
   ["tunnel", "tunnel"],
   ["tunnel", "cubic"],
@@ -113,7 +113,7 @@ async function measureRun(place: LinkLab, run: number): Promise<boolean> {
     }
   }
   if (options.only !== "") return true;
-  for (const kind of ["tunnel", "cubic"] as const) {
+  for (const kind of ["tunnel", "tunnel-bbr", "cubic"] as const) {
     for (const isBusy of [false, true]) if (!(await keystrokes(place, kind, isBusy, run))) return false;
   }
   return true;

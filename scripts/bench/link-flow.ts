@@ -1,7 +1,7 @@
 // Flows on a link: started together, left alone until slow start is over, and then watched for a while, at their ends and in the link.
 
+import { availableParallelism } from "node:os";
 import type { LabProcess } from "../../test/lab/lab-process.ts";
-import { machineTimes } from "./idle-usage.ts";
 import type { CellTimes, LinkCell } from "./link-cell.ts";
 import type { Flow, FlowKind, LinkLab } from "./link-lab.ts";
 import type { CellRecord, FlowRecord } from "./link-record.ts";
@@ -40,11 +40,13 @@ export async function measureFlows(
     await place.link.forget();
     const droppedBefore = await place.droppedBefore();
     const cpuBefore = flows.map(({ pids }) => pids.map(cpuSeconds));
-    const machineBefore = machineTimes();
+    const all = [...place.pids, ...flows.flatMap(({ pids }) => pids), ...loads.map(({ pid }) => pid)];
+    const allBefore = all.map(cpuSeconds);
+    const overflowedBefore = await place.overflowed();
     const startMs = performance.now();
     const results = await Promise.all(loads.map((load) => endOf(load, "result", times.durationMs + SLACK_MS)));
     const seconds = (performance.now() - startMs) / 1000;
-    const machineAfter = machineTimes();
+    const allSpent = all.map((pid, which) => cpuSeconds(pid) - (allBefore[which] ?? 0));
     const { there, spanMs } = await place.link.report();
     const measured = flows.map(({ pids }, index): FlowRecord => {
       const spent = pids.map((pid, which) => cpuSeconds(pid) - (cpuBefore[index]?.[which] ?? 0));
@@ -61,9 +63,10 @@ export async function measureFlows(
       queueMeanMs: there.queue.meanMs,
       queueP95Ms: there.queue.p95Ms,
       linkShare: there.deliveredBytes / (spanMs * cell.rateMbps * BYTES_PER_MS),
-      machineShare: (machineAfter.busyMs - machineBefore.busyMs) / (machineAfter.allMs - machineBefore.allMs),
+      ownShare: allSpent.reduce((sum, spent) => sum + Math.max(0, spent), 0) / seconds / availableParallelism(),
       lateShare: there.late / Math.max(1, there.delivered),
       dropped: (await place.droppedBefore()) - droppedBefore,
+      overflowed: (await place.overflowed()) - overflowedBefore,
     };
   } finally {
     await Promise.all(loads.map((load) => load.stop("SIGKILL")));

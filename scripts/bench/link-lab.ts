@@ -13,8 +13,8 @@ import { type BenchLab, READY_TIMEOUT_MS, SERVICE_PORT } from "./contender.ts";
 import { type LinkCell, queueBytesOf } from "./link-cell.ts";
 import type { LoadOrder } from "./load-order.ts";
 
-/** What the data goes over: this program, or the kernel's TCP with that congestion controller. */
-export type FlowKind = "tunnel" | "cubic" | "bbr";
+/** What the data goes over: this program as it is or told to use BBR, or the kernel's TCP with that congestion controller. */
+export type FlowKind = "tunnel" | "tunnel-bbr" | "cubic" | "bbr";
 
 /** A way to the service that is ready for a load. */
 export interface Flow {
@@ -39,6 +39,7 @@ export class LinkLab {
   readonly link: UserspaceLink;
   private readonly tunnel: LabTunnel;
   private gateway = "";
+  private server: LabProcess | undefined;
   /** Whether the processes of the flows come before all others of this machine. */
   isHurried = false;
   /** Which pairs of agents are running; each pair has its own ports and identities. */
@@ -74,9 +75,9 @@ export class LinkLab {
     for (const { host } of [A, B]) await this.lab.output(host, ["sysctl", "-q", "-w", ...settings]);
     const route = await this.lab.output(A.host, ["ip", "route", "show", "default"]);
     this.gateway = /via (\S+)/.exec(route)?.[1] ?? "";
-    const server = this.lab.spawn(A.host, [process.execPath, loadServer, String(SERVICE_PORT)]);
-    await server.waitForJson("ready", READY_TIMEOUT_MS);
-    await this.hurry(server.pid);
+    this.server = this.lab.spawn(A.host, [process.execPath, loadServer, String(SERVICE_PORT)]);
+    await this.server.waitForJson("ready", READY_TIMEOUT_MS);
+    await this.hurry(this.server.pid);
   }
 
   /** Makes the link what the cell says. */
@@ -99,6 +100,20 @@ export class LinkLab {
     return Number(row?.split(":")[1]?.trim().split(/\s+/)[11]);
   }
 
+  /** @returns packets for which a UDP socket of the two hosts had no room, because its process did not get to read. */
+  async overflowed(): Promise<number> {
+    const { A, B } = this.lab.sites;
+    let packets = 0;
+    for (const { host } of [A, B]) {
+      const [names = [], values = []] = (await this.lab.output(host, ["cat", "/proc/net/snmp"]))
+        .split("\n")
+        .filter((line) => line.startsWith("Udp:"))
+        .map((line) => line.split(" "));
+      packets += Number(values[names.indexOf("RcvbufErrors")]);
+    }
+    return packets;
+  }
+
   /** @param controller what the kernel's TCP of the service's host sends with from now on, towards the client. */
   private async kernelFlow(controller: "cubic" | "bbr"): Promise<Flow> {
     const { A, B } = this.lab.sites;
@@ -109,11 +124,11 @@ export class LinkLab {
   }
 
   /** Starts two agents of their own, which know nothing of the link yet. */
-  private async tunnelFlow(): Promise<Flow> {
+  private async tunnelFlow(words: readonly string[]): Promise<Flow> {
     const { A } = this.lab.sites;
     const number = this.tunnels.indexOf(false) < 0 ? this.tunnels.length : this.tunnels.indexOf(false);
     this.tunnels[number] = true;
-    const args = ["--address", `${A.host.address}:${TUNNEL_UDP_PORT + number}`];
+    const args = ["--address", `${A.host.address}:${TUNNEL_UDP_PORT + number}`, ...words];
     const exposed = await this.tunnel.expose(SERVICE_PORT, { identity: `expose-${number}`, args });
     const port = LOCAL_PORT + number;
     const connected = await this.tunnel.connect(exposed.ticket, port, { identity: `connect-${number}` });
@@ -131,7 +146,13 @@ export class LinkLab {
   }
 
   start(kind: FlowKind): Promise<Flow> {
-    return kind === "tunnel" ? this.tunnelFlow() : this.kernelFlow(kind);
+    if (kind === "tunnel") return this.tunnelFlow([]);
+    return kind === "tunnel-bbr" ? this.tunnelFlow(["--congestion", "bbr"]) : this.kernelFlow(kind);
+  }
+
+  /** What works besides the flows and their clients: the link and the load server. */
+  get pids(): number[] {
+    return [this.link.pid, this.server?.pid ?? -1];
   }
 
   /** What is measured is the link: where this user may do so, whatever else runs on the machine has to wait for who uses it. */

@@ -23,11 +23,12 @@ export interface CellRecord {
   readonly queueP95Ms: number;
   /** Of the link's rate, IP headers included: 0 to 1. */
   readonly linkShare: number;
-  /** How much of all processor cores was in use, and packets that the link delivered more than 1 ms late: 0 to 1. */
-  readonly machineShare: number;
+  /** How much of all processor cores the link, the load and the flows took, and packets that came out of the link more than 1 ms late: 0 to 1. */
+  readonly ownShare: number;
   readonly lateShare: number;
-  /** Packets that got lost outside of the link. */
+  /** Packets that got lost on their way into the link, and in a UDP socket that was not read in time. */
   readonly dropped: number;
+  readonly overflowed: number;
 }
 
 /** One keystroke after the other while a file goes through. */

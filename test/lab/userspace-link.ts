@@ -84,6 +84,10 @@ export class UserspaceLink {
     return link;
   }
 
+  get pid(): number {
+    return this.process.pid;
+  }
+
   /** A refusal shows in the message of the error, with the program's last words. */
   private ask(order: Record<string, unknown>, answer: string): Promise<LabEvent> {
     const from = this.process.events.length;

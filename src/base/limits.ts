@@ -630,8 +630,6 @@ export const RESUME_RETRY_MS = 3_000;
 export const PREAMBLE_WAIT_MAX = 4096;
 /** Routes of relayed packets that are remembered for the next packet. */
 export const RELAY_ROUTES_MAX = 1024;
-/** One that was lost gets this long to come back before another is tried: a restart takes seconds. */
-export const RENDEZVOUS_RETURN_MS = 10_000;
 
 // ---- Ours: birthday punching ------------------------------------------------------------------------------------------
 

@@ -137,10 +137,8 @@ export class RendezvousClient {
 
   /** Something suggests that the rendezvous is gone, or is back: it is asked at once. */
   poke(nowMs: number): void {
-    if (this.session !== undefined) {
-      this.session.ping();
-      if (this.isConnected) this.watch.onAsked(nowMs);
-    }
+    this.session?.ping();
+    if (this.isConnected) this.watch.onAsked(nowMs);
     if (this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
   }
 
@@ -224,13 +222,14 @@ export class RendezvousClient {
     return this.events.shift();
   }
 
-  /** Whether the session is with this very rendezvous. */
-  private holds({ address, publicKey }: RendezvousTarget): boolean {
+  /** Whether the session is with this very rendezvous, at one of its addresses. */
+  private holds({ address, alternatives = [], publicKey }: RendezvousTarget): boolean {
     const route = this.session?.activePath?.route;
     if (!this.isConnected || this.session === undefined || route === undefined) return false;
     // A stream may lead to another port, or to a proxy.
     const places = isStreamCarrier(route.carrier) ? this.addresses : new AddressRotation([route.remote]);
-    return places.has(address) && (publicKey === undefined || equalBytes(publicKey, this.session.remoteIdentity));
+    const isThere = [address, ...alternatives].some((one) => places.has(one));
+    return isThere && (publicKey === undefined || equalBytes(publicKey, this.session.remoteIdentity));
   }
 
   // ---- attempts

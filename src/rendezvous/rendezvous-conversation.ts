@@ -8,7 +8,7 @@ import {
   RENDEZVOUS_REGISTER_INTERVAL_MS,
 } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
-import type { Route, RouteTable } from "../base/route.ts";
+import { MAIN_CARRIER, type Route, type RouteTable } from "../base/route.ts";
 import { relayPrefix } from "../wire/datagram.ts";
 import type { RendezvousMessage } from "../wire/rendezvous-message.ts";
 import { byteKey } from "./byte-key.ts";
@@ -178,7 +178,7 @@ export class RendezvousConversation {
     switch (message.type) {
       case "registered":
       case "observed":
-        this.emit({ type: message.type, address: message.address });
+        this.emit({ type: message.type, address: message.address, carrier: this.relay?.carrier ?? MAIN_CARRIER });
         break;
       case "opened":
         this.handleOpened(nowMs, message.request, message.channel);

@@ -27,8 +27,9 @@ export type RendezvousEvent =
   /** An attempt has failed; the next follows by itself. */
   | { readonly type: "unreachable"; readonly address: SocketAddress | undefined; readonly message: string }
   /** The registration is in force; `address` is where the rendezvous sees this agent. */
-  | { readonly type: "registered"; readonly address: SocketAddress }
-  | { readonly type: "observed"; readonly address: SocketAddress }
+  | { readonly type: "registered"; readonly address: SocketAddress; readonly carrier: Carrier }
+  /** `carrier` is the one that the session goes by. */
+  | { readonly type: "observed"; readonly address: SocketAddress; readonly carrier: Carrier }
   /** Who answers at this address says that this is its key: to be pinned. */
   | { readonly type: "identity"; readonly address: SocketAddress; readonly publicKey: Uint8Array }
   | { readonly type: "opened"; readonly request: number; readonly route: Route }

@@ -2,8 +2,8 @@
 // rendezvous among them; peers that are connected, dials that want to be, and the services that it exposes.
 //
 //   datagram ─┬─ relayed ── unwrapped ─┐
-//             ├─ handshake, data ──────┴─ Endpoint ─┬─ RendezvousLink: introductions, observed addresses
-//             └─ identity reply ── RendezvousLink    └─ Peer: candidates, punching, paths; streams go to the driver
+//             ├─ handshake, data ──────┴─ Endpoint ─┬─ RendezvousLinks: introductions, observed addresses
+//             └─ identity reply ── RendezvousLinks   └─ Peer: candidates, punching, paths; streams go to the driver
 
 import type { SocketAddress } from "../base/address.ts";
 import { RELAY_HEADER_BYTES } from "../base/limits.ts";
@@ -35,7 +35,8 @@ import { OwnStun } from "./own-stun.ts";
 import { Peer } from "./peer.ts";
 import { ReceivedRoute } from "./received-route.ts";
 import { RelayRoutes } from "./relay-routes.ts";
-import { RendezvousLink, type RendezvousPlace } from "./rendezvous-link.ts";
+import type { RendezvousPlace } from "./rendezvous-link.ts";
+import { RendezvousLinks } from "./rendezvous-links.ts";
 import { Service, type ServiceOptions } from "./service.ts";
 import { ServiceTable } from "./service-table.ts";
 
@@ -55,7 +56,7 @@ export class Agent implements Machine {
   private readonly incoming = new IncomingStreams();
   private readonly peers = new Map<Connection, Peer>();
   private readonly dials = new Dials();
-  private readonly rendezvous: RendezvousLink;
+  private readonly rendezvous: RendezvousLinks;
   private readonly network: OwnNetwork;
   private readonly sockets = new OwnSockets((event) => this.events.push(event));
   private readonly streams = new OwnStreams((event) => this.events.push(event));
@@ -77,7 +78,7 @@ export class Agent implements Machine {
       admit: ({ identity, secretTag }) => (this.isShutDown ? undefined : this.services.admit(identity, secretTag)),
       settings: config.settings?.transport ?? {},
     });
-    this.rendezvous = new RendezvousLink({
+    this.rendezvous = new RendezvousLinks({
       endpoint: this.endpoint,
       routes: this.routes,
       random: config.random,
@@ -359,14 +360,13 @@ export class Agent implements Machine {
           break;
         case "registered":
         case "observed":
-          if (this.streams.onSeen(event.address, this.rendezvous.carrier, this.network))
+          if (this.streams.onSeen(event.address, event.carrier, this.network))
             for (const peer of this.peers.values()) peer.sendCandidates();
           this.stun.onRendezvous(nowMs);
           break;
         case "opened":
-          if (!this.channels.onOpened(nowMs, event.request, event.route)) {
+          if (!this.channels.onOpened(nowMs, event.request, event.route))
             this.dials.onOpened(event.request, event.route);
-          }
           break;
         case "open-failed":
           this.onOpenFailed(nowMs, event.request, event.reason);
@@ -377,9 +377,11 @@ export class Agent implements Machine {
           break;
         case "channel-moved":
           for (const peer of this.peers.values()) peer.onChannelMoved(nowMs, event.from, event.to);
+          this.dials.onChannelMoved(event.from, event.to);
           break;
         case "channel-closed":
           for (const peer of this.peers.values()) peer.onChannelClosed(nowMs, event.route);
+          this.dials.onChannelClosed(nowMs, event.route);
           break;
         case "present":
           this.dials.onPresent(nowMs, event.peer);
@@ -391,8 +393,8 @@ export class Agent implements Machine {
 
   private onOpenFailed(nowMs: number, request: number, reason: OpenFailure): void {
     const peer = this.channels.onFailed(nowMs, request);
-    // The very instance is not there: the peer may have been started anew under another one.
-    if (peer?.connection.isStalled) this.dials.redial(nowMs, peer);
     if (peer === undefined) this.dials.onOpenFailed(nowMs, request, reason);
+    // The very instance is not there: the peer may have been started anew under another one.
+    else if (peer.connection.isStalled) this.dials.redial(nowMs, peer);
   }
 }

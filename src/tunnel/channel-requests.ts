@@ -3,15 +3,15 @@
 
 import type { Route } from "../base/route.ts";
 import type { Peer } from "./peer.ts";
-import type { RendezvousLink } from "./rendezvous-link.ts";
+import type { RendezvousLinks } from "./rendezvous-links.ts";
 
 const NOTHING = new Uint8Array(0);
 
 export class ChannelRequests {
-  private readonly rendezvous: RendezvousLink;
+  private readonly rendezvous: RendezvousLinks;
   private readonly waiting = new Map<number, Peer>();
 
-  constructor(rendezvous: RendezvousLink) {
+  constructor(rendezvous: RendezvousLinks) {
     this.rendezvous = rendezvous;
   }
 

@@ -55,6 +55,8 @@ export class Dial {
   connected: Peer | undefined;
   private attempt: Connection | undefined;
   private request: number | undefined;
+  /** The relay channel of the attempt. */
+  private channel: Route | undefined;
   private atMs: number;
   private failures = 0;
   /** Why it was said to wait, since it was connected last. */
@@ -149,14 +151,13 @@ export class Dial {
     if (this.addresses.length === 0) this.wait("no-rendezvous");
   }
 
-  /** There is a rendezvous, or another one: ask it now. */
+  /** There is a rendezvous, or another one: ask it now, unless one is being asked. */
   onRendezvousConnected(nowMs: number): void {
     if (this.connected !== undefined) return;
-    if (this.attempt !== undefined && this.addresses.length > 0) {
-      this.introduceAttempt(nowMs, this.attempt);
+    if (this.attempt !== undefined) {
+      if (this.request === undefined) this.introduceAttempt(nowMs, this.attempt);
       return;
     }
-    if (this.attempt !== undefined) this.giveUp(nowMs);
     this.failures = 0;
     this.atMs = nowMs;
   }
@@ -178,7 +179,22 @@ export class Dial {
   onOpened(request: number, route: Route): boolean {
     if (request !== this.request || this.attempt === undefined) return false;
     this.attempt.addHandshakeRoute(route);
+    this.channel = route;
     return true;
+  }
+
+  /** The session with the rendezvous goes another way, and the attempt's channel with it. */
+  onChannelMoved(from: Route, to: Route): void {
+    if (this.channel !== from) return;
+    this.channel = to;
+    this.attempt?.sendHandshakeTo(to);
+  }
+
+  /** The attempt's channel is gone, with the rendezvous perhaps. */
+  onChannelClosed(nowMs: number, route: Route): void {
+    if (this.channel !== route || this.attempt === undefined) return;
+    this.request = undefined;
+    if (this.addresses.length === 0) this.giveUp(nowMs);
   }
 
   /** @returns whether the answer was for this dial. */

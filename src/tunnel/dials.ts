@@ -85,6 +85,14 @@ export class Dials {
     for (const dial of this.dials) if (dial.onOpened(request, route)) return;
   }
 
+  onChannelMoved(from: Route, to: Route): void {
+    for (const dial of this.dials) dial.onChannelMoved(from, to);
+  }
+
+  onChannelClosed(nowMs: number, route: Route): void {
+    for (const dial of this.dials) dial.onChannelClosed(nowMs, route);
+  }
+
   onOpenFailed(nowMs: number, request: number, reason: OpenFailure): void {
     for (const dial of this.dials) if (dial.onOpenFailed(nowMs, request, reason)) return;
   }

@@ -1,13 +1,13 @@
-// The agent's way to a rendezvous: of those it was given it uses one, the first that answers, and goes on to the next when one stays
-// silent. What the agent asks for and what comes back passes through unchanged. Where UDP does not get there, the driver is asked
-// for streams to it.
+// The agent's way to one rendezvous. What the agent asks for and what comes back passes through unchanged. Where UDP does not get there,
+// the driver is asked for streams to it.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { RENDEZVOUS_RETURN_MS, WEBSOCKET_PORT_DEFAULT } from "../base/limits.ts";
+import { WEBSOCKET_PORT_DEFAULT } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Carrier, Route, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
+import { equalBytes } from "../crypto/secret.ts";
 import { RendezvousClient } from "../rendezvous/rendezvous-client.ts";
 import type { RendezvousEvent } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
@@ -43,36 +43,49 @@ export interface RendezvousLinkConfig {
 export class RendezvousLink implements StreamOwner {
   private readonly config: RendezvousLinkConfig;
   private readonly client: RendezvousClient;
-  private places: readonly RendezvousPlace[] = [];
-  private place: RendezvousPlace | undefined;
-  /** Addresses of the present rendezvous: whatever comes from elsewhere is not relayed by it. */
+  private place: RendezvousPlace;
+  /** Addresses of the rendezvous, those included that it had before: whatever comes from elsewhere is not relayed by it. */
   private relays = new Set<string>();
-  /** Attempts that have failed at the present place. */
-  private failures = 0;
-  private lostAtMs = Number.NEGATIVE_INFINITY;
   private told = "";
 
-  constructor(config: RendezvousLinkConfig) {
+  constructor(nowMs: number, place: RendezvousPlace, config: RendezvousLinkConfig) {
     this.config = config;
     this.client = new RendezvousClient(config);
-  }
-
-  setPlaces(nowMs: number, places: readonly RendezvousPlace[]): void {
-    this.places = places.filter((place) => place.addresses.length > 0 || place.byName === true);
-    const before = this.place;
-    const kept = before && this.places.find((place) => isSame(place, before));
-    if (kept === undefined) this.use(nowMs, this.places[0]);
-    else this.place = kept;
-  }
-
-  private use(nowMs: number, place: RendezvousPlace | undefined): void {
     this.place = place;
-    this.failures = 0;
-    if (place === undefined) return;
-    this.relays = new Set(place.addresses.map(formatSocketAddress));
-    const [address, ...alternatives] = place.addresses;
-    const key = place.publicKey === undefined ? {} : { publicKey: place.publicKey };
+    this.start(nowMs);
+  }
+
+  /** Whether this is the way to that place. A key that has become known meanwhile is no change. */
+  leadsTo({ host, port, publicKey }: RendezvousPlace): boolean {
+    const key = this.place.publicKey;
+    const isSameKey = key === undefined || publicKey === undefined || equalBytes(key, publicKey);
+    return this.place.host === host && this.place.port === port && isSameKey;
+  }
+
+  /** The same rendezvous, perhaps at other addresses. A session is kept until there is one at one of those. */
+  update(nowMs: number, place: RendezvousPlace): void {
+    const before = this.place;
+    this.place = place;
+    if (formatAll(place) !== formatAll(before)) this.start(nowMs, before.addresses);
+  }
+
+  /** @param former addresses at which a session may still be. */
+  start(nowMs: number, former: readonly SocketAddress[] = []): void {
+    const { addresses, publicKey } = this.place;
+    this.relays = new Set([...addresses, ...former].map(formatSocketAddress));
+    const [address, ...alternatives] = addresses;
+    const key = publicKey === undefined ? {} : { publicKey };
     this.client.start(nowMs, address === undefined ? key : { address, alternatives, ...key });
+  }
+
+  /** Whether introductions can be asked for. */
+  get isConnected(): boolean {
+    return this.client.isConnected;
+  }
+
+  /** The key that it has proved, or has to. */
+  get publicKey(): Uint8Array | undefined {
+    return this.client.publicKey;
   }
 
   // ---- what the agent asks for
@@ -100,21 +113,13 @@ export class RendezvousLink implements StreamOwner {
     this.client.handleNetworkChange(nowMs);
   }
 
-  shutdown(nowMs: number): void {
+  /** Ends the session, and has none until `start`. */
+  stop(nowMs: number): void {
     this.client.stop(nowMs);
-    this.places = [];
   }
 
-  /** Of all rendezvous, the one in use first. */
   get addresses(): readonly SocketAddress[] {
-    const { place } = this;
-    const others = this.places.filter((other) => other !== place);
-    return [...(place?.addresses ?? []), ...others.flatMap(({ addresses }) => addresses)];
-  }
-
-  /** By which of our sockets the session goes. */
-  get carrier(): Carrier {
-    return this.client.carrier;
+    return this.place.addresses;
   }
 
   /** Whether datagrams over this direct route come from the relay that we use. */
@@ -130,7 +135,7 @@ export class RendezvousLink implements StreamOwner {
 
   /** A stream to a rendezvous is open. */
   onCarrierOpened(nowMs: number, { carrier, remote }: OpenedCarrier, goal: CarrierGoal): void {
-    const isOurs = goal.to === "rendezvous" && this.place?.host === goal.host && this.place.port === goal.port;
+    const isOurs = goal.to === "rendezvous" && this.place.host === goal.host && this.place.port === goal.port;
     if (isOurs) this.client.addStream(nowMs, this.config.routes.direct(remote, carrier));
     else this.config.streams.leave(carrier);
   }
@@ -160,13 +165,12 @@ export class RendezvousLink implements StreamOwner {
   }
 
   /** What the agent has to act on; what only the driver wants to know has gone there by then. */
-  pollEvent(nowMs: number): RendezvousEvent | undefined {
+  pollEvent(): RendezvousEvent | undefined {
     const event = this.client.pollEvent();
     if (event === undefined) return undefined;
     switch (event.type) {
       case "connected":
         this.tell("connected", formatSocketAddress(event.address), event.publicKey);
-        this.failures = 0;
         break;
       case "moved":
         this.tell("connected", formatSocketAddress(event.address));
@@ -178,11 +182,10 @@ export class RendezvousLink implements StreamOwner {
         this.config.streams.leave(event.carrier);
         break;
       case "lost":
-        this.lostAtMs = nowMs;
         this.tell("lost", event.message);
         break;
       case "unreachable":
-        this.onUnreachable(nowMs, event.message);
+        if (!this.told.startsWith("lost")) this.tell("unreachable", event.message);
         break;
       case "identity":
         this.onIdentity(event.publicKey);
@@ -191,34 +194,21 @@ export class RendezvousLink implements StreamOwner {
     return event;
   }
 
-  private onUnreachable(nowMs: number, message: string): void {
-    this.failures++;
-    if (!this.told.startsWith("lost")) this.tell("unreachable", message);
-    // One that served until now gets some time to come back before another is tried: a restart takes seconds.
-    const tried = this.failures >= (this.place?.addresses.length ?? 0) && nowMs - this.lostAtMs > RENDEZVOUS_RETURN_MS;
-    if (!tried || this.places.length < 2 || this.place === undefined) return;
-    const index = this.places.indexOf(this.place);
-    this.use(nowMs, this.places[(index + 1) % this.places.length]);
-    this.told = "";
-  }
-
   private askForStreams(): void {
-    if (this.place === undefined) return;
     const { host, port, websocketPort = WEBSOCKET_PORT_DEFAULT, addresses } = this.place;
     this.config.streams.want({ to: "rendezvous", host, port, websocketPort, addresses }, this);
   }
 
   private onIdentity(publicKey: Uint8Array): void {
-    if (this.place === undefined) return;
     const { host, port } = this.place;
     this.config.emit({ type: "rendezvous-identity", host, port, publicKey });
   }
 
   /** Says a change, once. */
   private tell(state: "connected" | "unreachable" | "lost", message: string, publicKey?: Uint8Array): void {
-    const over = state === "connected" ? this.config.streams.over(this.carrier) : undefined;
+    const over = state === "connected" ? this.config.streams.over(this.client.carrier) : undefined;
     const change = `${state} ${over}`;
-    if (this.told === change || this.place === undefined) return;
+    if (this.told === change) return;
     this.told = change;
     const { host, port } = this.place;
     this.config.emit({
@@ -233,9 +223,4 @@ export class RendezvousLink implements StreamOwner {
   }
 }
 
-/** The same rendezvous at no other addresses. A key that has become known meanwhile is no change. */
-const isSame = (a: RendezvousPlace, b: RendezvousPlace): boolean =>
-  a.host === b.host &&
-  a.port === b.port &&
-  a.addresses.map(formatSocketAddress).join() === b.addresses.map(formatSocketAddress).join() &&
-  (a.publicKey === undefined || b.publicKey === undefined || a.publicKey.join() === b.publicKey.join());
+const formatAll = ({ addresses }: RendezvousPlace): string => addresses.map(formatSocketAddress).join();

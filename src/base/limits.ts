@@ -183,6 +183,8 @@ export const DRIVER_SAMPLE_EVERY = 8;
 export const INTERRUPT_BUDGET_BYTES = 20_000;
 /** The longest a timer is set for: setTimeout takes 2^31 − 1 at most, and an hour costs nothing. */
 export const TIMER_MS_MAX = 3_600_000;
+/** From so many forwarded connections on, V8's young generation may grow: a few streams at full speed leave nothing that outlives it. */
+export const YOUNG_GENERATION_CONNECTIONS = 64;
 /** What a forwarded TCP connection may hold in memory towards its socket before reading from the tunnel pauses. */
 export const FORWARD_BUFFER_BYTES = 256 * 1024;
 /** A target that does not take a connection for this long cannot be reached. */

@@ -10,6 +10,7 @@ import { Driver } from "../io/driver.ts";
 import { formatHostPort } from "../io/forward-target.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { systemRandom } from "../io/system-random.ts";
+import { letYoungGenerationGrow } from "../io/young-generation.ts";
 import { RendezvousServer, type RendezvousServerEvent } from "../rendezvous/rendezvous-server.ts";
 import { parseAlternateOption } from "./alternate-option.ts";
 import { type CommandContext, endByBug } from "./command.ts";
@@ -71,6 +72,7 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
   });
 
   const signal = shutdownSignal();
+  letYoungGenerationGrow();
   driver.start();
   for (const [index, alternate] of alternates.entries()) driver.addSocket(index + 1, alternate);
   const streams = new RendezvousStreams({ server, driver, log });

@@ -3,7 +3,7 @@
 // side a local program connects first and a stream is opened for it.
 
 import type { Socket } from "node:net";
-import { FORWARD_KEEPALIVE_MS } from "../base/limits.ts";
+import { FORWARD_KEEPALIVE_MS, YOUNG_GENERATION_CONNECTIONS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { streamCode } from "../wire/stream-code.ts";
 import type { ConnectionQuota } from "./connection-quota.ts";
@@ -16,6 +16,7 @@ import {
 } from "./forward-target.ts";
 import { ForwardedConnection, resetSocket } from "./forwarded-connection.ts";
 import type { ForwardedStream } from "./forwarded-stream.ts";
+import { letYoungGenerationGrow } from "./young-generation.ts";
 
 export interface TcpForwarderOptions {
   readonly log: Log;
@@ -89,6 +90,7 @@ export class TcpForwarder {
       onClosed: () => this.connections.delete(stream),
     });
     if (!socket.destroyed) this.connections.set(stream, connection);
+    if (this.connections.size >= YOUNG_GENERATION_CONNECTIONS) letYoungGenerationGrow();
     this.options.wake();
   }
 

@@ -30,7 +30,8 @@ export function gatherCandidates(
   return candidates;
 }
 
-const isLoopback = (ip: Uint8Array): boolean =>
+/** @param ip 4 or 16 bytes. */
+export const isLoopback = (ip: Uint8Array): boolean =>
   ip.length === 4 ? ip[0] === 127 : ip.subarray(0, 15).every((byte) => byte === 0) && ip[15] === 1;
 
 /** Unspecified, broadcast, multicast, or link-local without a zone: nothing that a peer can be reached at. */

@@ -212,11 +212,13 @@ export class NatDiscovery implements Machine {
   private reportOn(reference: StunReference): NatReport {
     const isTranslated = this.isTranslated(reference.mapped);
     const works = this.hairpin?.works;
+    const mapping = judgeMapping(observationsOf(this.mapping?.asked ?? []));
     return {
       servers: this.describeServers(),
       udp: true,
       translated: isTranslated,
-      mapping: judgeMapping(observationsOf(this.mapping?.asked ?? [])),
+      // Where nothing is translated there is nothing that could depend on the server.
+      mapping: mapping.value === undefined && !isTranslated ? known("endpoint-independent") : mapping,
       filtering: this.judgeFiltering(reference),
       portsPreserved: this.judgePorts(),
       hairpin: works === undefined ? unknown(isTranslated ? "it was not tested" : "there is no NAT") : known(works),

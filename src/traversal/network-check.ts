@@ -1,9 +1,10 @@
 // The check of both families at a time, over the same sockets: NATs, firewalls and paths of IPv4 and of IPv6 have nothing in common.
 
-import type { SocketAddress } from "../base/address.ts";
+import { parseIp, type SocketAddress } from "../base/address.ts";
 import type { Machine } from "../base/machine.ts";
 import type { Carrier } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
+import { isLoopback } from "./candidate-gathering.ts";
 import { FamilyCheck, type FamilyCheckConfig, type FamilyFindings } from "./family-check.ts";
 
 export interface NetworkCheckEvent {
@@ -14,10 +15,14 @@ export interface NetworkCheckEvent {
 export class NetworkCheck implements Machine {
   private readonly checks = new Map<4 | 6, FamilyCheck>();
 
-  /** @param config servers and local hosts of both families; a family without a server is not checked. */
+  /** @param config servers and local hosts of both families; a family that lacks either, loopback apart, is not checked. */
   constructor(config: FamilyCheckConfig) {
+    const local = config.localHosts.map((host) => parseIp(host) as Uint8Array);
     for (const family of [4, 6] as const) {
-      const servers = config.servers.filter((server) => server.family === family);
+      const hasHost = local.some((ip) => ip.length === (family === 4 ? 4 : 16) && !isLoopback(ip));
+      const servers = config.servers.filter(
+        (server) => server.family === family && (hasHost || isLoopback(parseIp(server.host) as Uint8Array)),
+      );
       if (servers.length > 0) this.checks.set(family, new FamilyCheck({ ...config, servers }));
     }
   }

@@ -112,3 +112,20 @@ test("IPv6 behind a firewall is found to be without translation, beside a NAT fo
   assert.deepEqual([ipv6?.translated, ipv6?.portsPreserved.value], [false, true]);
   assert.equal(ipv6?.servers[0]?.answered, true);
 });
+
+test("a family of which this host has loopback alone is not checked, unless the server is there, too", () => {
+  const families = (localHosts: readonly string[], ...hosts: readonly string[]): readonly (4 | 6)[] =>
+    new NetworkCheck({
+      routes: new RouteTable(),
+      random: new SeededRandom(1),
+      servers: hosts.map((host) => ({ family: host.includes(":") ? 6 : 4, host, port: 4700 })),
+      localHosts,
+      socket: { carrier: 0, port: 4001 },
+      filteringSocket: { carrier: 1, port: 4002 },
+      probesMtu: true,
+    } as const).families;
+  const both = ["192.0.2.1", "2001:db8::1"];
+  assert.deepEqual(families(["127.0.0.1", "2001:db8:1::1", "::1"], ...both), [6]);
+  assert.deepEqual(families(["127.0.0.1", "192.168.1.2", "::1"], ...both), [4]);
+  assert.deepEqual(families(["127.0.0.1", "::1"], "127.0.0.1", "::1", ...both), [4, 6]);
+});

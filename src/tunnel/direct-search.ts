@@ -159,6 +159,12 @@ export class DirectSearch {
     this.start(nowMs);
   }
 
+  /** No path works. Those of one family or network may be gone with it, and the peer's other addresses be as good as ever. */
+  onStalled(nowMs: number): void {
+    if (this.theirs === undefined || nowMs < this.notBeforeMs) return;
+    this.punch.start(nowMs, plausibleTargets(this.theirs.candidates, this.context.network.hosts));
+  }
+
   /** The connection is over. */
   stop(): void {
     this.punch.stop();

@@ -173,6 +173,7 @@ export class Peer {
         else this.search.onDirectFailed(nowMs, event.path.route);
         break;
       case "stalled":
+        this.search.onStalled(nowMs);
         this.channelsUnanswered = 0;
         if (this.isInitiator) this.channelAtMs = nowMs;
         break;

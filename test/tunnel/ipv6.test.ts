@@ -2,6 +2,7 @@
 // good, and the relay of a rendezvous on both families where they have none.
 
 import assert from "node:assert/strict";
+import type { FirewallRule } from "../sim/firewall.ts";
 import { forSeeds, type Scenario } from "../sim/for-seeds.ts";
 import type { TwoNatsOptions } from "../sim/topology.ts";
 import { type AgentHost, Deployment, type Exchange } from "./deployment.ts";
@@ -65,7 +66,10 @@ forSeeds(5, "IPv6 alone meets a dual stack directly, and IPv4 alone over the rel
 });
 
 /** A transfer under way over IPv6. */
-function transfer(scenario: Scenario): { readonly deployment: Deployment; readonly exchange: Exchange } {
+function transfer(
+  scenario: Scenario,
+  before = (_: Deployment): void => {},
+): { readonly deployment: Deployment; readonly exchange: Exchange } {
   const link = { rateMbps: 20, queueBytes: 100_000 };
   const deployment = new Deployment(scenario.world(), {
     ...home,
@@ -76,6 +80,7 @@ function transfer(scenario: Scenario): { readonly deployment: Deployment; readon
   const { device, laptop, world } = deployment;
   device.answerBytes = 8_000_000;
   deployment.expose();
+  before(deployment);
   world.runFor(1_000);
   const exchange = laptop.request(deployment.connect(), 10) as Exchange;
   world.runUntil(() => exchange.received > 2_000_000, 10_000);
@@ -105,6 +110,23 @@ forSeeds(3, "a transfer goes on over IPv4, and directly, when IPv6 dies in its m
   const pauseMs = longestPauseMs(deployment, exchange);
   assert.equal(exchange.received, 8_000_000);
   assert.ok(pauseMs <= 3_000, `nothing arrived for ${Math.round(pauseMs)} ms`);
+  assert.deepEqual(endsOf(deployment), [
+    ["direct", 4],
+    ["direct", 4],
+  ]);
+});
+
+forSeeds(3, "two that have met over IPv6 alone find each other over IPv4 within seconds of its end", (scenario) => {
+  const held: FirewallRule[] = [];
+  const { deployment, exchange } = transfer(scenario, ({ world, nats: { a, b } }) => {
+    held.push(world.firewall.add({ family: 4, from: a, to: b }), world.firewall.add({ family: 4, from: b, to: a }));
+  });
+  const { firewall } = deployment.world;
+  for (const rule of held) firewall.remove(rule);
+  firewall.add({ family: 6 });
+  const pauseMs = longestPauseMs(deployment, exchange);
+  assert.equal(exchange.received, 8_000_000);
+  assert.ok(pauseMs <= 2_500, `nothing arrived for ${Math.round(pauseMs)} ms`);
   assert.deepEqual(endsOf(deployment), [
     ["direct", 4],
     ["direct", 4],

@@ -2,7 +2,7 @@
 // in a host by `spawn` and `exec`; faults.ts breaks the network between them.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RENDEZVOUS_NAME } from "./ipv6-topology.ts";
@@ -20,10 +20,12 @@ function run(script: string): void {
   if (result.status !== 0) throw new Error(`the lab could not be built: ${result.stderr}`);
 }
 
-/** As /etc/hosts has it (hosts(5)). */
+/** What /etc/hosts (hosts(5)) is in the lab: this machine's, without which programs would wait for a name server, and the lab's names. */
 function hostsOf({ rendezvous }: Topology): string {
   const addresses = [rendezvous.ipv6, rendezvous.address].filter((address) => address !== undefined);
-  return ["127.0.0.1 localhost", ...addresses.map((address) => `${address} ${RENDEZVOUS_NAME}`), ""].join("\n");
+  return [readFileSync("/etc/hosts", "utf8"), ...addresses.map((address) => `${address} ${RENDEZVOUS_NAME}`), ""].join(
+    "\n",
+  );
 }
 
 export class Lab<Name extends string = string> {

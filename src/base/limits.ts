@@ -44,6 +44,13 @@ export const BBR_FULL_BANDWIDTH_ROUNDS = 3;
 export const BBR_STARTUP_LOSSES = 6;
 /** A flight of which a larger share is lost was too large (§2.5). */
 export const BBR_LOSS_THRESHOLD = 0.02;
+/**
+ * Ours: losses without a queue are the link's own, whatever is in flight; a flight is too large by them only where so large a share
+ * is lost, and so many packets: a buffer that is next to nothing. A queue is what lengthens the round trip by this factor.
+ */
+export const BBR_LOSS_THRESHOLD_NO_QUEUE = 0.1;
+export const BBR_LOSSES_NO_QUEUE = 3;
+export const BBR_QUEUE_SEEN = 1.2;
 /** What is left of a bound after losses, and what part of the long-term bound is left to others. */
 export const BBR_BETA = 0.7;
 export const BBR_HEADROOM = 0.15;
@@ -119,6 +126,20 @@ export const INITIAL_WINDOW_PACKETS = 10;
 export const WINDOW_PACKETS_MIN = 2;
 /** No window beyond this: more than 1 Gbit/s at 500 ms, and a bound for every sum. */
 export const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+/** The queue that CUBIC may make on a path of a round trip up to this; of so many times whatever it is longer, which is most buffers' all. */
+export const QUEUE_LIMIT_MS = 1;
+export const QUEUE_LIMIT_FREE_RTT_MS = 1;
+export const QUEUE_LIMIT_RTTS = 10;
+/** No queue that is longer is of use to anybody: four bandwidth-delay products of 200 ms are less, and a shell is usable behind it. */
+export const QUEUE_LIMIT_MS_MAX = 1_000;
+/** So many batches are in flight besides, or a sender and a receiver that work in batches would wait for each other. */
+export const QUEUE_LIMIT_BATCHES = 3;
+/** A batch is what a path delivers in this time, up to what two calls to the socket take; smaller ones were seen to cost CPU. */
+export const QUEUE_LIMIT_BATCH_MS = 2;
+export const QUEUE_LIMIT_BATCH_BYTES_MAX = 128 * 1024;
+/** A path's rate is taken over this time at the least, and the greatest rate counts for this long, and up to twice as long. */
+export const QUEUE_LIMIT_INTERVAL_MS = 10;
+export const QUEUE_LIMIT_MEMORY_MS = 5_000;
 /** A paced burst lasts this long: below it a timer of 1 ms cannot keep the rate. */
 export const PACING_BURST_MS = 2;
 /** A paced burst holds at least this many packets. */

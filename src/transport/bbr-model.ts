@@ -6,8 +6,11 @@ import {
   BBR_BETA,
   BBR_EXTRA_ACKED_ROUNDS,
   BBR_LOSS_THRESHOLD,
+  BBR_LOSS_THRESHOLD_NO_QUEUE,
+  BBR_LOSSES_NO_QUEUE,
   BBR_MIN_RTT_MS,
   BBR_PROBE_RTT_INTERVAL_MS,
+  BBR_QUEUE_SEEN,
 } from "../base/limits.ts";
 import { DeliveryRate } from "./delivery-rate.ts";
 
@@ -45,6 +48,7 @@ export class BbrModel {
   private lossRoundEndsAtBytes = 0;
   private lossRoundStart = false;
   lossInRound = false;
+  private queueInLossRound = false;
   private lossRoundLostBytes = 0;
   private lossRoundDeliveredBytes = 0;
   private latestBytesPerMs = 0;
@@ -178,6 +182,7 @@ export class BbrModel {
 
   private beginLossRound(): void {
     this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
+    this.queueInLossRound = false;
     this.lossRoundLostBytes = this.rate.lostBytes;
     this.lossRoundDeliveredBytes = this.rate.deliveredBytes;
   }
@@ -185,26 +190,38 @@ export class BbrModel {
   onLost(): void {
     if (!this.lossInRound) this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
     this.lossInRound = true;
+    if (this.isQueueSeen) this.queueInLossRound = true;
+  }
+
+  /** Whether what the latest ACK frame acknowledged has waited on its way. */
+  private get isQueueSeen(): boolean {
+    return this.rate.sampleRttMs > this.minRttMs * BBR_QUEUE_SEEN;
+  }
+
+  private get lossThreshold(): number {
+    return this.isQueueSeen ? BBR_LOSS_THRESHOLD : BBR_LOSS_THRESHOLD_NO_QUEUE;
   }
 
   /** Whether more was lost of what the sample's packet left behind in flight than may be. */
-  get isInFlightTooHigh(): boolean {
+  isInFlightTooHigh(packetBytes: number): boolean {
     const { sampleLostBytes, sampleInFlightBytes } = this.rate;
-    return sampleLostBytes > BBR_LOSS_THRESHOLD * sampleInFlightBytes;
+    if (!this.isQueueSeen && sampleLostBytes < BBR_LOSSES_NO_QUEUE * packetBytes) return false;
+    return sampleLostBytes > this.lossThreshold * sampleInFlightBytes;
   }
 
   /** How much was in flight when the losses passed the threshold: the sample's packet overshot it by a part of itself. */
   inFlightAtLossBytes(packetBytes: number): number {
     const { sampleLostBytes, sampleInFlightBytes } = this.rate;
     const before = sampleInFlightBytes - packetBytes;
-    const allowed = BBR_LOSS_THRESHOLD * before - (sampleLostBytes - packetBytes);
-    return before + Math.max(allowed, 0) / (1 - BBR_LOSS_THRESHOLD);
+    const allowed = this.lossThreshold * before - (sampleLostBytes - packetBytes);
+    return before + Math.max(allowed, 0) / (1 - this.lossThreshold);
   }
 
   private adaptShortTerm(windowBytes: number): void {
     const lost = this.rate.lostBytes - this.lossRoundLostBytes;
     const delivered = this.rate.deliveredBytes - this.lossRoundDeliveredBytes;
-    if (lost <= BBR_LOSS_THRESHOLD * (lost + delivered)) return;
+    const threshold = this.queueInLossRound ? BBR_LOSS_THRESHOLD : BBR_LOSS_THRESHOLD_NO_QUEUE;
+    if (lost <= threshold * (lost + delivered)) return;
     if (this.shortTermBytesPerMs === Number.POSITIVE_INFINITY) this.shortTermBytesPerMs = this.maxBytesPerMs;
     if (this.shortTermInFlightBytes === Number.POSITIVE_INFINITY) this.shortTermInFlightBytes = windowBytes;
     this.shortTermBytesPerMs = Math.max(this.latestBytesPerMs, BBR_BETA * this.shortTermBytesPerMs);

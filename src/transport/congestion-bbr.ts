@@ -109,7 +109,8 @@ export class CongestionBbr implements CongestionController {
     }
     model.onLost();
     this.lossesInRound++;
-    if (this.probeSamples && model.isInFlightTooHigh) this.onInFlightTooHigh(nowMs, model.inFlightAtLossBytes(bytes));
+    if (this.probeSamples && model.isInFlightTooHigh(this.limits.packetBytes))
+      this.onInFlightTooHigh(nowMs, model.inFlightAtLossBytes(bytes));
   }
 
   onLoss(_nowMs: number, _bytes: number, _sentAtMs: number, persistent: boolean): void {
@@ -167,7 +168,7 @@ export class CongestionBbr implements CongestionController {
   private checkStartupLoss(): void {
     const { model } = this;
     if (this.fullPipe.wasReached || !model.roundStart) return;
-    if (this.lossesInRound < BBR_STARTUP_LOSSES || !model.isInFlightTooHigh) return;
+    if (this.lossesInRound < BBR_STARTUP_LOSSES || !model.isInFlightTooHigh(this.limits.packetBytes)) return;
     this.fullPipe.wasReached = true;
     model.longTermInFlightBytes = Math.max(model.bdpBytes(model.maxBytesPerMs, 1), model.latestRoundDeliveredBytes);
   }
@@ -184,6 +185,8 @@ export class CongestionBbr implements CongestionController {
   }
 
   private updateCycle(nowMs: number, bytesInFlight: number): void {
+    // Before the bound is raised: the window follows it only afterwards.
+    const isBound = this.isBoundByLongTerm;
     if (this.adaptLongTerm(nowMs)) return;
     const { model } = this;
     switch (this.state) {
@@ -202,7 +205,7 @@ export class CongestionBbr implements CongestionController {
         if (model.roundStart) this.startUp();
         break;
       case "up":
-        if (this.isTimeToGoDown()) this.startDown(nowMs);
+        if (this.isTimeToGoDown(isBound)) this.startDown(nowMs);
         break;
     }
   }
@@ -217,7 +220,7 @@ export class CongestionBbr implements CongestionController {
       this.ackPhase = "none";
       if (this.isProbingBandwidth && !rate.sampleIsAppLimited) model.advanceCycle();
     }
-    if (model.isInFlightTooHigh) {
+    if (model.isInFlightTooHigh(this.limits.packetBytes)) {
       if (this.probeSamples) return this.onInFlightTooHigh(nowMs, rate.sampleInFlightBytes);
       return false;
     }
@@ -242,14 +245,15 @@ export class CongestionBbr implements CongestionController {
   /** Up: the bound rises by one packet in the first round trip, by two in the second, by four … while the window is what limits. */
   private probeUpward(): void {
     const { model } = this;
-    if (!this.isWindowLimited || this.limits.windowBytes < model.longTermInFlightBytes) return;
+    if (!this.isBoundByLongTerm) return;
     const growthBytes = this.limits.packetBytes * 2 ** this.upRounds;
     model.longTermInFlightBytes += Math.min(growthBytes / this.limits.windowBytes, 1) * model.rate.newlyAckedBytes;
     if (model.roundStart) this.upRounds = Math.min(this.upRounds + 1, 30);
   }
 
-  private get isWindowLimited(): boolean {
-    return this.windowFull || this.windowWasFull;
+  private get isBoundByLongTerm(): boolean {
+    const isWindowLimited = this.windowFull || this.windowWasFull;
+    return isWindowLimited && this.limits.windowBytes >= this.model.longTermInFlightBytes;
   }
 
   private isTimeToProbe(nowMs: number): boolean {
@@ -258,14 +262,11 @@ export class CongestionBbr implements CongestionController {
     return nowMs > this.cycleStartMs + this.probeWaitMs || this.roundsSinceProbe >= renoRounds;
   }
 
-  private isTimeToGoDown(): boolean {
-    const { model } = this;
-    if (this.isWindowLimited && this.limits.windowBytes >= model.longTermInFlightBytes) {
-      // The bound is what limits, not the path: what the path can do is not known yet.
-      this.fullPipe.lookAnew(model.rate.sampleBytesPerMs);
-      return false;
-    }
-    return this.fullPipe.isReached;
+  private isTimeToGoDown(isBound: boolean): boolean {
+    if (!isBound) return this.fullPipe.isReached;
+    // The bound is what limits, not the path: what the path can do is not known yet.
+    this.fullPipe.lookAnew(this.model.rate.sampleBytesPerMs);
+    return false;
   }
 
   private startDown(nowMs: number): void {

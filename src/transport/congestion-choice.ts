@@ -3,9 +3,10 @@
 import { CongestionBbr } from "./congestion-bbr.ts";
 import type { CongestionControllerFactory } from "./congestion-controller.ts";
 import { CongestionCubic } from "./congestion-cubic.ts";
+import { QueueLimit } from "./queue-limit.ts";
 
 export const congestionControllers = {
-  cubic: (packetBytes) => new CongestionCubic(packetBytes),
+  cubic: (packetBytes) => new CongestionCubic(packetBytes, new QueueLimit()),
   bbr: (packetBytes) => new CongestionBbr(packetBytes),
 } as const satisfies Record<string, CongestionControllerFactory>;
 

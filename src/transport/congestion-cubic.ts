@@ -4,6 +4,7 @@
 import { CUBIC_BETA, CUBIC_C, INITIAL_WINDOW_PACKETS, WINDOW_BYTES_MAX, WINDOW_PACKETS_MIN } from "../base/limits.ts";
 import type { CongestionController } from "./congestion-controller.ts";
 import { Hystart } from "./hystart.ts";
+import type { QueueLimit } from "./queue-limit.ts";
 import type { RttEstimator } from "./rtt-estimator.ts";
 
 /** What has to be put back when a loss proves spurious. */
@@ -37,8 +38,11 @@ export class CongestionCubic implements CongestionController {
   private recoveryStartMs = Number.NEGATIVE_INFINITY;
   private undo: Undo | undefined;
   private readonly hystart = new Hystart();
+  private readonly queueLimit: QueueLimit | undefined;
 
-  constructor(packetBytes: number) {
+  /** @param queueLimit what else holds the window; nothing unless given. */
+  constructor(packetBytes: number, queueLimit?: QueueLimit) {
+    this.queueLimit = queueLimit;
     this.packetBytes = packetBytes;
     this.window = INITIAL_WINDOW_PACKETS * packetBytes;
   }
@@ -61,16 +65,24 @@ export class CongestionCubic implements CongestionController {
 
   onAck(nowMs: number, bytes: number, sentAtMs: number, rtt: RttEstimator, appLimited: boolean): void {
     if (sentAtMs <= this.recoveryStartMs) return;
+    this.queueLimit?.onAck(nowMs, bytes, sentAtMs, rtt.latestMs, appLimited);
     if (appLimited) {
       // The cubic runs on time: time in which nothing was asked of the path does not count.
       this.epochStartMs = undefined;
       return;
     }
-    if (this.window < this.thresholdBytes) {
-      this.slowStart(nowMs, bytes, sentAtMs, rtt);
-      return;
-    }
-    this.avoidCongestion(nowMs, bytes, rtt);
+    if (this.window < this.thresholdBytes) this.slowStart(nowMs, bytes, sentAtMs, rtt);
+    else this.avoidCongestion(nowMs, bytes, rtt);
+    this.holdToQueueLimit();
+  }
+
+  private holdToQueueLimit(): void {
+    if (this.queueLimit === undefined) return;
+    const most = Math.max(this.queueLimit.windowBytes, INITIAL_WINDOW_PACKETS * this.packetBytes);
+    if (this.window <= most) return;
+    this.window = most;
+    // Time in which the window was held does not run along the cubic.
+    this.epochStartMs = undefined;
   }
 
   private slowStart(nowMs: number, ackedBytes: number, sentAtMs: number, rtt: RttEstimator): void {

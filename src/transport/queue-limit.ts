@@ -1,0 +1,85 @@
+// How much a loss-based controller may have in flight where the way is short. It fills whatever buffer there is, and where both ends
+// are on one fast network that is no router's but the receiver's socket: megabytes of it, because the processors are slower than the
+// network. What is typed then waits for tens of milliseconds on a path of less than one. So the window is held to what the path
+// has been seen to deliver in its least round trip, a little queue, and some batches for two ends that work in batches.
+//
+// The queue that is allowed grows fast with the round trip. From a few milliseconds on it is more than most buffers hold: there
+// other flows are stood up to, and losses decide, as CUBIC wants it.
+
+import {
+  QUEUE_LIMIT_BATCH_BYTES_MAX,
+  QUEUE_LIMIT_BATCH_MS,
+  QUEUE_LIMIT_BATCHES,
+  QUEUE_LIMIT_FREE_RTT_MS,
+  QUEUE_LIMIT_INTERVAL_MS,
+  QUEUE_LIMIT_MEMORY_MS,
+  QUEUE_LIMIT_MS,
+  QUEUE_LIMIT_MS_MAX,
+  QUEUE_LIMIT_RTTS,
+} from "../base/limits.ts";
+
+export class QueueLimit {
+  private limit = Number.POSITIVE_INFINITY;
+  /** The least round trip of the path, in ms. */
+  private baseMs = Number.POSITIVE_INFINITY;
+
+  /** The greatest rate and the least round trip of the present stretch of time, and the rate of the one before. */
+  private stretchStartMs = Number.NEGATIVE_INFINITY;
+  private stretchBytesPerMs = 0;
+  private lastBytesPerMs = 0;
+  private stretchRttMs = Number.POSITIVE_INFINITY;
+
+  /** What was delivered since the present interval began. */
+  private intervalStartMs = Number.NEGATIVE_INFINITY;
+  private intervalBytes = 0;
+  private intervalIsLimited = false;
+
+  /** Infinity while the path is not known well enough. */
+  get windowBytes(): number {
+    return this.limit;
+  }
+
+  /**
+   * An acknowledgement came.
+   * @param sentAtMs when the newest packet in it was sent.
+   * @param appLimited the application has less to send than it may: the rate shows that, and not the path.
+   */
+  onAck(nowMs: number, bytes: number, sentAtMs: number, rttMs: number, appLimited: boolean): void {
+    this.baseMs = Math.min(this.baseMs, rttMs);
+    this.stretchRttMs = Math.min(this.stretchRttMs, rttMs);
+    this.intervalBytes += bytes;
+    if (appLimited) this.intervalIsLimited = true;
+    const elapsedMs = nowMs - this.intervalStartMs;
+    // A round trip at the least, and long enough for batches to come out even.
+    if (sentAtMs < this.intervalStartMs || elapsedMs < QUEUE_LIMIT_INTERVAL_MS) return;
+    if (!this.intervalIsLimited && elapsedMs !== Number.POSITIVE_INFINITY) {
+      this.onRate(nowMs, this.intervalBytes / elapsedMs);
+    }
+    this.intervalStartMs = nowMs;
+    this.intervalBytes = 0;
+    this.intervalIsLimited = appLimited;
+  }
+
+  private onRate(nowMs: number, bytesPerMs: number): void {
+    if (nowMs - this.stretchStartMs >= QUEUE_LIMIT_MEMORY_MS) this.beginStretch(nowMs);
+    this.stretchBytesPerMs = Math.max(this.stretchBytesPerMs, bytesPerMs);
+    const rate = Math.max(this.stretchBytesPerMs, this.lastBytesPerMs);
+    const batchBytes = Math.min(rate * QUEUE_LIMIT_BATCH_MS, QUEUE_LIMIT_BATCH_BYTES_MAX);
+    this.limit = rate * (this.baseMs + this.allowanceMs) + QUEUE_LIMIT_BATCHES * batchBytes;
+  }
+
+  private get allowanceMs(): number {
+    const longerMs = Math.max(0, this.baseMs - QUEUE_LIMIT_FREE_RTT_MS);
+    return Math.min(QUEUE_LIMIT_MS + longerMs * QUEUE_LIMIT_RTTS, QUEUE_LIMIT_MS_MAX);
+  }
+
+  private beginStretch(nowMs: number): void {
+    // A queue of ours is never longer than the limit. What waits longer, and all the time, waits elsewhere: the path has changed.
+    const longestMs = this.limit / Math.max(this.stretchBytesPerMs, this.lastBytesPerMs);
+    if (this.stretchRttMs > this.baseMs + longestMs) this.baseMs = this.stretchRttMs;
+    this.lastBytesPerMs = this.stretchBytesPerMs;
+    this.stretchBytesPerMs = 0;
+    this.stretchRttMs = Number.POSITIVE_INFINITY;
+    this.stretchStartMs = nowMs;
+  }
+}

@@ -27,6 +27,8 @@ export class ControlQueue {
 
   /** Writes as many as fit, and records them with `keep`. */
   fill(writer: ByteWriter, nowMs: number, keep: ControlFrame[]): void {
+    // Asked for every packet, and hardly ever in use.
+    if (this.pending.size === 0) return;
     for (const frame of this.pending) {
       if (!frame.isWanted()) {
         this.pending.delete(frame);
@@ -41,6 +43,7 @@ export class ControlQueue {
 
   /** Drops what has become pointless. @returns whether anything is left to send. */
   hasWanted(): boolean {
+    if (this.pending.size === 0) return false;
     for (const frame of this.pending) {
       if (frame.isWanted()) return true;
       this.pending.delete(frame);

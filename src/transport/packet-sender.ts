@@ -68,7 +68,7 @@ export class PacketSender {
     path.pacingAtMs = Number.POSITIVE_INFINITY;
     for (let count = 0; count < BATCH_PACKETS_MAX; count++) {
       if (out.lengthBytes + path.datagramBytes > TRANSMIT_BYTES_MAX) break;
-      const bytes = this.buildPacket(nowMs, keys, path, out);
+      const bytes = this.buildPacket(nowMs, keys, path, out, count === 0);
       if (bytes === 0) break;
       if (count === 0) out.segmentBytes = bytes;
       out.lengthBytes += bytes;
@@ -78,8 +78,11 @@ export class PacketSender {
     return out.lengthBytes > 0;
   }
 
-  /** Builds one packet at the end of the batch. @returns its bytes with the route's prefix, 0 when there is nothing to send. */
-  private buildPacket(nowMs: number, keys: PacketKeys, path: Path, out: Transmit): number {
+  /**
+   * Builds one packet at the end of the batch. Acknowledgements are all in its first packet.
+   * @returns its bytes with the route's prefix, 0 when there is nothing to send.
+   */
+  private buildPacket(nowMs: number, keys: PacketKeys, path: Path, out: Transmit, isFirst: boolean): number {
     const { paths, control, streams } = this.connection;
     const probing = path.probesOwed > 0 || path.copiesOwed > 0;
     const carriesData = path === paths.active || path.copiesOwed > 0;
@@ -87,7 +90,7 @@ export class PacketSender {
     const mayElicit = probing || this.mayElicit(nowMs, path, hasData);
     const wantsPing = path.pingWanted || path.probesOwed > 0;
     if (path.copiesOwed > 0) path.copiesOwed--;
-    if (!(hasData && mayElicit) && !wantsPing && !this.isAckDue(nowMs, path)) return 0;
+    if (!(hasData && mayElicit) && !wantsPing && !(isFirst && this.isAckDue(nowMs, path))) return 0;
 
     keys.maybeUpdate(nowMs, this.connection.keyHoldMs);
     const headerAt = out.lengthBytes + path.route.prefix.length;
@@ -99,7 +102,7 @@ export class PacketSender {
     const packet = path.sent.prepare(nowMs);
     packet.keyEpoch = keys.sendEpoch;
 
-    this.writeAcks(nowMs, path, packet);
+    if (isFirst) this.writeAcks(nowMs, path, packet);
     const ackEnd = writer.offset;
     if (hasData && mayElicit) {
       control.fill(writer, nowMs, packet.control);
@@ -114,7 +117,8 @@ export class PacketSender {
     if (writer.offset === framesAt) return 0;
     if (path.probesOwed > 0 && eliciting) path.probesOwed--;
     this.seal(keys, out.buffer, headerAt, path.id, packet.packetNumber);
-    out.buffer.set(path.route.prefix, out.lengthBytes);
+    const { prefix } = path.route;
+    if (prefix.length > 0) out.buffer.set(prefix, out.lengthBytes);
     const bytes = writer.offset + TAG_BYTES - out.lengthBytes;
     path.onPacketSent(packet, nowMs, bytes, eliciting);
     return bytes;

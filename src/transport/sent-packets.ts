@@ -48,8 +48,13 @@ export class SentPacket {
     this.givenUp = false;
     this.mtuProbe = false;
     this.rangeCount = 0;
-    this.control.length = 0;
+    this.dropControl();
     this.ackPath = -1;
+  }
+
+  /** To set the length of an array is a call into V8's runtime, even where it changes nothing, and most packets carry no such frame. */
+  private dropControl(): void {
+    if (this.control.length > 0) this.control.length = 0;
   }
 
   addRange(half: SendHalf, offset: number, lengthBytes: number, fin: boolean): void {
@@ -70,7 +75,7 @@ export class SentPacket {
   release(): void {
     for (let i = 0; i < this.rangeCount; i++) (this.ranges[i] as SentRange).half = undefined;
     this.rangeCount = 0;
-    this.control.length = 0;
+    this.dropControl();
   }
 }
 

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { RENDEZVOUS_UDP_PATIENCE_MS } from "../../src/base/limits.ts";
 import { Download } from "./download.ts";
 import type { LabEvent, LabProcess } from "./lab-process.ts";
 import { type LabTunnel, labTest, pathEvent, type StartOptions } from "./lab-tunnel.ts";
@@ -12,8 +13,6 @@ import { rendezvousAddresses } from "./topology.ts";
 const MB = 1_000_000;
 const blocked = { A: "udp-blocked", B: "udp-blocked" } as const;
 const homeRouters = { A: "port-restricted", B: "port-restricted" } as const;
-/** After so long without an answer UDP is taken to be dead. */
-const UDP_PATIENCE_MS = 1_500;
 
 /** Exposes, connects and downloads with UDP dead from the start. @returns what `connect` runs in. */
 async function downloadWithoutUdp(tunnel: LabTunnel, options: StartOptions = {}): Promise<LabProcess> {
@@ -21,7 +20,7 @@ async function downloadWithoutUdp(tunnel: LabTunnel, options: StartOptions = {})
   const exposed = await tunnel.expose(3000, options);
   const { process, local } = await tunnel.connect(exposed.ticket, 3000, options);
   // From here on UDP is known to be dead.
-  await pathEvent(process, "relay", UDP_PATIENCE_MS + 5_000);
+  await pathEvent(process, "relay", RENDEZVOUS_UDP_PATIENCE_MS + 5_000);
   const order = { local, lengthBytes: 20 * MB, limitSeconds: 30 };
   const { firstByteMs } = await Download.start(tunnel.lab, tunnel.clientHost, order).assertWhole();
   assert.ok(firstByteMs <= 300, `first byte after ${firstByteMs} ms`);

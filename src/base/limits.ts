@@ -225,6 +225,8 @@ export const NAME_RETRY_MS_MIN = 1_000;
 export const NAME_RETRY_MS_MAX = 30_000;
 /** A name is looked up again this often: the lifetime of most records is longer, and a rendezvous seldom moves. */
 export const NAME_REFRESH_MS = 300_000;
+/** While a rendezvous does not answer it may have moved: its name is looked up this often. */
+export const NAME_SILENT_MS = 10_000;
 /** However often a rendezvous is lost, its name is not looked up more often than this. */
 export const NAME_REFRESH_MS_MIN = 5_000;
 /** Packets that end connections are given this long to leave, and to be sent again for a peer that still sends. */

@@ -318,6 +318,7 @@ export class AgentProcess {
     const where = formatHostAndPort(event);
     if (event.state === "connected") {
       if (this.silent.delete(where)) output.note(`The rendezvous ${where} is there now.`);
+      this.directory.onAnswer(event);
       this.tellOver(where, event.over ?? "udp");
       this.onRendezvousConnected(event);
       return;

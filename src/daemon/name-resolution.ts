@@ -1,10 +1,16 @@
 // The addresses behind the names of the rendezvous. A name that cannot be resolved is tried again for ever, since at boot the
-// network may come later than we do; it is said once. Names are looked up again now and then, and when a rendezvous
+// network may come later than we do; it is said once. Names are looked up again now and then, and often while a rendezvous
 // does not answer, because it may have moved.
 
 import { lookup } from "node:dns/promises";
 import { formatSocketAddress, type SocketAddress, socketAddress } from "../base/address.ts";
-import { NAME_REFRESH_MS, NAME_REFRESH_MS_MIN, NAME_RETRY_MS_MAX, NAME_RETRY_MS_MIN } from "../base/limits.ts";
+import {
+  NAME_REFRESH_MS,
+  NAME_REFRESH_MS_MIN,
+  NAME_RETRY_MS_MAX,
+  NAME_RETRY_MS_MIN,
+  NAME_SILENT_MS,
+} from "../base/limits.ts";
 import { systemCode } from "./usage-error.ts";
 
 /** @returns the IP addresses of a host in the order of preference; rejects with the system's error. */
@@ -35,6 +41,7 @@ export class NameResolution {
   private retryMs = NAME_RETRY_MS_MIN;
   private running = false;
   private stopped = false;
+  private isSilent = false;
   private refreshedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: NameResolutionOptions) {
@@ -43,15 +50,32 @@ export class NameResolution {
   }
 
   start(): void {
-    const address = socketAddress(this.options.host, this.options.port);
-    // An IP address needs no looking up, now or later.
+    const { address } = this;
     if (address !== undefined) this.options.onAddresses([address]);
     else void this.resolve();
   }
 
+  /** Where an IP address is given, which needs no looking up, now or later. */
+  private get address(): SocketAddress | undefined {
+    return socketAddress(this.options.host, this.options.port);
+  }
+
+  /** Whether nobody answers at its addresses: then it is looked up now, and often until somebody does. */
+  setSilent(nowMs: number, isSilent: boolean): void {
+    if (this.address !== undefined || this.stopped) return;
+    if (isSilent && !this.isSilent && !this.running) this.lookAgainAfter(NAME_SILENT_MS);
+    this.isSilent = isSilent;
+    if (isSilent) this.refresh(nowMs);
+  }
+
+  private lookAgainAfter(ms: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.resolve(), ms);
+  }
+
   /** Looks the name up now, unless that was done moments ago. */
   refresh(nowMs: number): void {
-    if (socketAddress(this.options.host, this.options.port) !== undefined) return;
+    if (this.address !== undefined) return;
     if (nowMs - this.refreshedAtMs < NAME_REFRESH_MS_MIN) return;
     this.refreshedAtMs = nowMs;
     void this.resolve();
@@ -66,9 +90,10 @@ export class NameResolution {
     if (this.running || this.stopped) return;
     this.running = true;
     clearTimeout(this.timer);
-    let againMs = NAME_REFRESH_MS;
+    let againMs: number;
     try {
       this.take(await this.lookup(this.options.host));
+      againMs = this.isSilent ? NAME_SILENT_MS : NAME_REFRESH_MS;
       this.retryMs = NAME_RETRY_MS_MIN;
     } catch (error) {
       this.complain(error);
@@ -76,7 +101,7 @@ export class NameResolution {
       this.retryMs = Math.min(NAME_RETRY_MS_MAX, this.retryMs * 2);
     }
     this.running = false;
-    if (!this.stopped) this.timer = setTimeout(() => void this.resolve(), againMs);
+    if (!this.stopped) this.lookAgainAfter(againMs);
   }
 
   private take(hosts: readonly string[]): void {

@@ -95,11 +95,16 @@ export class RendezvousDirectory {
     if (!equalBytes(holds, publicKey)) throw this.options.pins.changed(place, holds, publicKey);
   }
 
+  /** A rendezvous answers, perhaps again. */
+  onAnswer(place: RendezvousPlace): void {
+    this.entries.get(formatHostAndPort(place))?.resolution.setSilent(this.options.nowMs(), false);
+  }
+
   /** A rendezvous does not answer: it may have moved, or may be another one than before. */
   async onSilent(place: RendezvousPlace): Promise<void> {
     const entry = this.entries.get(formatHostAndPort(place));
+    entry?.resolution.setSilent(this.options.nowMs(), true);
     if (entry === undefined || entry.probing) return;
-    entry.resolution.refresh(this.options.nowMs());
     const expected = entry.publicKey;
     if (!entry.pinned || expected === undefined) return;
     entry.probing = true;

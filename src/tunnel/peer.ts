@@ -109,14 +109,17 @@ export class Peer {
     this.channelAtMs = nowMs + RESUME_RETRY_MS;
   }
 
-  /** The rendezvous closed a channel. */
+  /** The rendezvous closed a channel, of ours or of another peer's. */
   onChannelClosed(nowMs: number, route: Route): void {
+    const { paths } = this.connection;
+    if (this.freshChannel !== route && paths.byRoute(route) === undefined) return;
     this.connection.dropRoute(nowMs, route);
     if (this.freshChannel === route) {
       this.freshChannel = undefined;
       this.probeChannelAtMs = Number.POSITIVE_INFINITY;
     }
-    if (this.isInitiator) this.channelAtMs = Math.min(this.channelAtMs, nowMs + RESUME_RETRY_MS);
+    const hasAnother = paths.all.some(({ via, state }) => via === "relay" && state === "working");
+    if (this.isInitiator && !hasAnother) this.channelAtMs = Math.min(this.channelAtMs, nowMs + RESUME_RETRY_MS);
   }
 
   /**

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatSocketAddress } from "../../src/base/address.ts";
-import { NAME_REFRESH_MS, NAME_REFRESH_MS_MIN, NAME_RETRY_MS_MIN } from "../../src/base/limits.ts";
+import { NAME_REFRESH_MS, NAME_REFRESH_MS_MIN, NAME_RETRY_MS_MIN, NAME_SILENT_MS } from "../../src/base/limits.ts";
 import { type Lookup, NameResolution } from "../../src/daemon/name-resolution.ts";
 
 function resolve(t: TestContext, host: string, lookup: Lookup, families: readonly (4 | 6)[] = [4, 6]) {
@@ -82,5 +82,45 @@ test("asking often does not look up often", async (t) => {
   await settle();
   resolution.refresh(1000 + NAME_REFRESH_MS_MIN);
   await sleep(5);
+  assert.equal(lookups, 2);
+});
+
+test("a name whose addresses do not answer is looked up often, until they do", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let lookups = 0;
+  const { said, resolution } = resolve(t, "meet.example", async () => [++lookups < 4 ? "192.0.2.1" : "192.0.2.9"]);
+  resolution.start();
+  await settle();
+  resolution.setSilent(1_000, true);
+  for (let i = 0; i < 2; i++) {
+    await settle();
+    t.mock.timers.tick(NAME_SILENT_MS);
+  }
+  await settle();
+  assert.deepEqual(said.addresses, ["192.0.2.1:4700", "192.0.2.9:4700"]);
+  resolution.setSilent(30_000, false);
+  // What is set already still comes.
+  t.mock.timers.tick(NAME_SILENT_MS);
+  await settle();
+  const before = lookups;
+  t.mock.timers.tick(NAME_SILENT_MS * 3);
+  await settle();
+  assert.equal(lookups, before);
+});
+
+test("a rendezvous that falls silent just after its name was looked up is looked up soon", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let lookups = 0;
+  const { resolution } = resolve(t, "meet.example", async () => {
+    lookups++;
+    return ["192.0.2.1"];
+  });
+  resolution.refresh(1_000);
+  await settle();
+  resolution.setSilent(1_001, true);
+  await settle();
+  assert.equal(lookups, 1);
+  t.mock.timers.tick(NAME_SILENT_MS);
+  await settle();
   assert.equal(lookups, 2);
 });

@@ -24,7 +24,12 @@ export interface StartOptions {
   readonly identity?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Takes the place of /etc/hosts for it; may be rewritten while it runs. */
+  readonly hostsFile?: string;
 }
+
+/** Gives a program an /etc/hosts of its own; its arguments are the file and the program. */
+const WITH_HOSTS_FILE = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"'];
 
 export interface Exposed {
   readonly process: LabProcess;
@@ -59,9 +64,11 @@ export class LabTunnel {
   }
 
   /** Starts the program with `--json`. */
-  start(node: LabNode, args: readonly string[], { identity = node.name, env = {} }: StartOptions = {}): LabProcess {
+  start(node: LabNode, args: readonly string[], options: StartOptions = {}): LabProcess {
     if (!existsSync(program)) throw new Error(`${program} is not built`);
-    const process_ = this.lab.spawn(node, [process.execPath, program, ...args, "--json"], {
+    const { identity = node.name, env = {}, hostsFile } = options;
+    const wrapper = hostsFile === undefined ? [] : [...WITH_HOSTS_FILE, hostsFile];
+    const process_ = this.lab.spawn(node, [...wrapper, process.execPath, program, ...args, "--json"], {
       title: `tunnel ${args[0]} in ${node.name}`,
       env: {
         HOME: this.lab.scratch,

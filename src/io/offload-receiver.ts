@@ -52,6 +52,7 @@ export class OffloadReceiver {
   private readonly lastName: Int32Array;
   private lastSender: SocketAddress | undefined;
   private readonly known = new Map<number | string, SocketAddress>();
+  private handlers: DatagramHandlers | undefined;
   private turnBytes = 0;
   /** Times in a row that nothing more was there, or was not looked for. */
   private idleLooks = 0;
@@ -75,6 +76,7 @@ export class OffloadReceiver {
   /** Hands on what waits, up to a bound for each turn of the event loop: timers and other sockets have their turn too. */
   receive(handlers: DatagramHandlers): void {
     const { counters } = this.options;
+    this.handlers = handlers;
     // Where packets come one by one, a look for more is a system call for nothing: dgram finds the few that there are.
     if (this.idleLooks >= IDLE_LOOKS_MAX && ++this.idleLooks % LOOK_EVERY !== 0) return;
     while (this.turnBytes < SOCKET_READ_BYTES && !this.stopped) {
@@ -109,8 +111,10 @@ export class OffloadReceiver {
     this.stopped = true;
   }
 
+  /** What has come meanwhile is read at once: left to the next turn, its first message would be dgram's, in 64 KiB of fresh memory. */
   private readonly onTurnEnd = (): void => {
     this.turnBytes = 0;
+    if (this.handlers !== undefined) this.receive(this.handlers);
   };
 
   private sender(): SocketAddress | undefined {

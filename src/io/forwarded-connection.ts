@@ -111,11 +111,20 @@ export class ForwardedConnection {
     while (this.writeBatch() && !this.socketFull);
     if (stream.readEnded) {
       this.receivingEnded = true;
-      // Ended only once all is with the kernel: until then the connection can still be reset, and must not end as if all had come.
-      socket.write(NOTHING, (error) => {
-        if (!error) socket.end();
-      });
+      this.endSocket();
     }
+  }
+
+  /** Ended only once all is with the kernel: until then the connection can still be reset, and must not end as if all had come. */
+  private endSocket(): void {
+    const { socket } = this;
+    if (socket.writableLength === 0) {
+      socket.end();
+      return;
+    }
+    socket.write(NOTHING, (error) => {
+      if (!error) socket.end();
+    });
   }
 
   /** @returns false when the stream has no more to read now. */

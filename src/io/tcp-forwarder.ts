@@ -63,19 +63,23 @@ export class TcpForwarder {
     target: ForwardTarget,
     result: Socket | TargetFailure,
   ): void {
-    const name = formatForwardTarget(target);
     this.connections.delete(stream);
     if (isSocket(result)) {
-      if (this.failing.delete(name)) this.options.log.info("the service can be reached again", { target: name });
+      if (this.failing.size > 0) this.onReachable(formatForwardTarget(target));
       if (pending.abandoned) resetSocket(result);
       else this.attach(stream, result);
       return;
     }
+    const name = formatForwardTarget(target);
     if (!this.failing.has(name)) {
       this.failing.add(name);
       this.options.log.warn(`cannot connect to ${name}: ${result.message}; is the service running?`);
     }
     if (!pending.abandoned) this.refuse(stream, result.code);
+  }
+
+  private onReachable(name: string): void {
+    if (this.failing.delete(name)) this.options.log.info("the service can be reached again", { target: name });
   }
 
   /** Connecting side: joins a connected, paused socket of a local program with a stream that was opened for it. */

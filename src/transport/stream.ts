@@ -35,17 +35,22 @@ export class Stream {
   queue: "none" | "fresh" | "old" | "blocked" = "none";
   servedBytes = 0;
 
-  /** MAX_STREAM_DATA of this stream. */
-  readonly maxDataFrame: ControlFrame;
-  /** STOP_SENDING of this stream. */
-  readonly stopFrame: ControlFrame;
+  private maxData: ControlFrame | undefined;
+  private stop: ControlFrame | undefined;
 
   constructor(id: number, owner: StreamOwner, send: SendHalf, receive: ReceiveHalf) {
     this.id = id;
     this.owner = owner;
     this.send = send;
     this.receive = receive;
-    this.maxDataFrame = {
+  }
+
+  // The two frames are made when they are wanted: most streams end before.
+
+  /** MAX_STREAM_DATA of this stream. */
+  get maxDataFrame(): ControlFrame {
+    const { id, owner, receive } = this;
+    this.maxData ??= {
       bytesMax: 1 + 8 + 8,
       isWanted: () => !receive.isSizeKnown && !receive.isDiscarding && !this.closed,
       write: (writer: ByteWriter, nowMs: number) => {
@@ -53,7 +58,13 @@ export class Stream {
       },
       onAcked: () => {},
     };
-    this.stopFrame = {
+    return this.maxData;
+  }
+
+  /** STOP_SENDING of this stream. */
+  private get stopFrame(): ControlFrame {
+    const { id, receive } = this;
+    this.stop ??= {
       bytesMax: 1 + 8 + 8,
       isWanted: () => this.stopCode !== undefined && !this.stopAcked && !receive.isSizeKnown,
       write: (writer: ByteWriter) => writeStopSending(writer, id, this.stopCode as number),
@@ -61,6 +72,7 @@ export class Stream {
         this.stopAcked = true;
       },
     };
+    return this.stop;
   }
 
   get connection(): Connection {

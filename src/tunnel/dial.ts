@@ -5,7 +5,8 @@ import type { SocketAddress } from "../base/address.ts";
 import { DIAL_ANSWER_MS, DIAL_RETRY_MAX_MS, DIAL_RETRY_MS } from "../base/limits.ts";
 import { type Random, randomFraction } from "../base/random.ts";
 import type { Route, RouteTable } from "../base/route.ts";
-import { pskOf, secretTagOf, selectorOf, selectorOfService, streamProofOf } from "../crypto/secret.ts";
+import { pskOf, secretTagOf, selectorOf, selectorOfService } from "../crypto/secret.ts";
+import { StreamProof } from "../crypto/stream-proof.ts";
 import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
 import { type ConnectOptions, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
@@ -46,7 +47,7 @@ export class Dial {
   readonly peer: Uint8Array;
   readonly service: string;
   readonly selector: Uint8Array;
-  private readonly secret: Uint8Array | undefined;
+  private readonly proof: StreamProof | undefined;
   private readonly secretTag: Uint8Array;
   private readonly psk: Uint8Array;
   private readonly context: DialContext;
@@ -65,7 +66,7 @@ export class Dial {
   constructor(nowMs: number, options: DialOptions, context: DialContext) {
     this.peer = options.peer;
     this.service = options.service;
-    this.secret = options.secret;
+    this.proof = options.secret && new StreamProof(options.secret);
     this.secretTag = options.secret ? secretTagOf(options.secret) : NO_SECRET_TAG;
     this.psk = options.secret ? pskOf(options.secret) : NO_PSK;
     this.selector = options.secret ? selectorOf(options.secret) : selectorOfService(options.peer, options.service);
@@ -273,8 +274,7 @@ export class Dial {
 
   /** The first bytes of each stream of this dial. */
   private preamble(handshakeHash: Uint8Array): Uint8Array {
-    if (this.secret === undefined) return encodePreamble({ kind: "service", name: this.service });
-    const proof = streamProofOf(this.secret, handshakeHash);
-    return encodePreamble({ kind: "secret", secretTag: this.secretTag, proof });
+    if (this.proof === undefined) return encodePreamble({ kind: "service", name: this.service });
+    return encodePreamble({ kind: "secret", secretTag: this.secretTag, proof: this.proof.on(handshakeHash) });
   }
 }

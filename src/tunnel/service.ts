@@ -1,7 +1,8 @@
 // What this agent exposes, and who may use it. By default nobody: a service is opened by its secret, by a list of peers, or,
 // loudly, to everybody who knows the peer id.
 
-import { equalBytes, pskOf, secretTagOf, selectorOf, selectorOfService, streamProofOf } from "../crypto/secret.ts";
+import { equalBytes, pskOf, secretTagOf, selectorOf, selectorOfService } from "../crypto/secret.ts";
+import { StreamProof } from "../crypto/stream-proof.ts";
 import type { Preamble } from "../wire/preamble.ts";
 
 export interface ServiceOptions {
@@ -19,6 +20,7 @@ export class Service {
   readonly name: string;
   private readonly secret: Uint8Array | undefined;
   private readonly secretTag: Uint8Array | undefined;
+  private readonly proof: StreamProof | undefined;
   private readonly allow: readonly Uint8Array[];
   private readonly isPublic: boolean;
 
@@ -26,6 +28,7 @@ export class Service {
     this.name = options.name;
     this.secret = options.secret;
     this.secretTag = options.secret && secretTagOf(options.secret);
+    this.proof = options.secret && new StreamProof(options.secret);
     this.allow = options.allow;
     this.isPublic = options.public;
   }
@@ -58,9 +61,9 @@ export class Service {
   admits(preamble: Preamble, peer: Uint8Array, handshakeHash: Uint8Array): boolean {
     if (preamble.kind === "secret") {
       return (
-        this.secret !== undefined &&
+        this.proof !== undefined &&
         this.hasTag(preamble.secretTag) &&
-        equalBytes(streamProofOf(this.secret, handshakeHash), preamble.proof)
+        equalBytes(this.proof.on(handshakeHash), preamble.proof)
       );
     }
     return (preamble.name === "" || preamble.name === this.name) && this.lists(peer);

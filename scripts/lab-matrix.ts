@@ -4,6 +4,7 @@
 //   --pairs A+B,…   only these, by the names of their kinds: port-restricted+symmetric; `*` stands for every kind of NAT, and `direct`
 //                   for all pairs that are expected to meet directly
 //   --lanes N       pairs that are under way side by side; 2 unless told. Only one at a time does what is timed.
+//   --delay MS      round trip between the two sites, over the rendezvous as well; 0 unless told. Needs TUN devices, and is for IPv4.
 //   --json          a JSON object a line instead of the table
 
 import { availableParallelism, loadavg } from "node:os";
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "3" },
     pairs: { type: "string" },
     lanes: { type: "string", default: "2" },
+    delay: { type: "string", default: "0" },
     json: { type: "boolean", default: false },
   },
 });
@@ -47,13 +49,15 @@ function chosenPairs(text: string | undefined): readonly NatPair[] {
   });
 }
 
-function wholeNumber(option: "runs" | "lanes"): number {
+function wholeNumber(option: "runs" | "lanes" | "delay", least: number): number {
   const number = Number(values[option]);
-  if (Number.isInteger(number) && number >= 1) return number;
-  return fail(`--${option} is "${values[option]}"; it has to be a whole number from 1 on`);
+  if (Number.isInteger(number) && number >= least) return number;
+  return fail(`--${option} is "${values[option]}"; it has to be a whole number from ${least} on`);
 }
 
-const runs = wholeNumber("runs");
+const runs = wholeNumber("runs", 1);
+const lanes = wholeNumber("lanes", 1);
+const roundTripMs = wholeNumber("delay", 0);
 const pairs = chosenPairs(values.pairs);
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -74,6 +78,7 @@ async function measureNext(): Promise<void> {
       directTimeoutMs: DIRECT_TIMEOUT_MS,
       expectsDirect: (which) => meetingOf(which) !== "relay",
       turn,
+      roundTripMs,
     });
     told = told.then(async () => {
       const row = await measured;
@@ -86,7 +91,7 @@ async function measureNext(): Promise<void> {
 }
 
 const startMs = performance.now();
-await Promise.all(Array.from({ length: wholeNumber("lanes") }, measureNext));
+await Promise.all(Array.from({ length: lanes }, measureNext));
 await told;
 if (!values.json) {
   const load = `${busiest.toFixed(1)} for ${availableParallelism()} cores`;

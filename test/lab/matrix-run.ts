@@ -12,6 +12,7 @@ import type { MatrixTurn } from "./matrix-turn.ts";
 import { type NatObservation, observeNats } from "./nat-observation.ts";
 import type { SiteKind } from "./router-rules.ts";
 import type { LabSite } from "./topology.ts";
+import { UserspaceLink } from "./userspace-link.ts";
 
 /** The service's side first, the client's second. */
 export type NatPair = readonly [SiteKind, SiteKind];
@@ -37,6 +38,8 @@ export interface MatrixRow {
   readonly pair: NatPair;
   readonly observed: readonly [NatObservation, NatObservation];
   readonly runs: readonly MatrixRun[];
+  /** Round trip between the two sites, and of each to the rendezvous and back by it, in ms; 0 where nothing was delayed. */
+  readonly roundTripMs: number;
 }
 
 export interface MatrixOptions {
@@ -47,6 +50,8 @@ export interface MatrixOptions {
   expectsDirect(pair: NatPair): boolean;
   /** Whose turn it is, where several pairs are measured side by side. */
   readonly turn: MatrixTurn;
+  /** As in the row. */
+  readonly roundTripMs: number;
 }
 
 const CONTACT_TIMEOUT_MS = 10_000;
@@ -153,10 +158,20 @@ async function runOnce(tunnel: LabTunnel, turn: MatrixTurn, waitDirectMs: number
   return { via, family, firstByteMs, directMs, isWhole, flows, trouble };
 }
 
+/** Makes the way between the sites as long as that, and the way over the rendezvous as well. */
+async function delay(lab: Lab<"A" | "B">, roundTripMs: number): Promise<void> {
+  if (roundTripMs === 0) return;
+  const [a, b] = [lab.sites.A.outerRouter, lab.sites.B.outerRouter];
+  await UserspaceLink.between(lab, a, lab.rendezvous, { delayMs: roundTripMs / 4 });
+  await UserspaceLink.between(lab, b, lab.rendezvous, { delayMs: roundTripMs / 4 });
+  await UserspaceLink.between(lab, a, b, { delayMs: roundTripMs / 2 });
+}
+
 /** Builds a lab for the pair, measures it, and removes it. */
 export async function measurePair(pair: NatPair, options: MatrixOptions): Promise<MatrixRow> {
   const lab = await Lab.create<"A" | "B">({ A: pair[0], B: pair[1] });
   try {
+    await delay(lab, options.roundTripMs);
     const observed = (await observeNats(lab, lab.sites.A, lab.sites.B)) as [NatObservation, NatObservation];
     const tunnel = new LabTunnel(lab);
     await tunnel.startRendezvous({ alternate: true });
@@ -164,7 +179,7 @@ export async function measurePair(pair: NatPair, options: MatrixOptions): Promis
     const waitDirectMs = options.expectsDirect(pair) ? options.directTimeoutMs : UNEXPECTED_MS;
     const runs: MatrixRun[] = [];
     for (let i = 0; i < options.runs; i++) runs.push(await runOnce(tunnel, options.turn, waitDirectMs));
-    return { pair, observed, runs };
+    return { pair, observed, runs, roundTripMs: options.roundTripMs };
   } finally {
     await lab.destroy();
   }

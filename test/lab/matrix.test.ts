@@ -31,6 +31,7 @@ for (const pair of pairs) {
       directTimeoutMs: 60_000,
       expectsDirect: () => meeting !== "relay",
       turn: new MatrixTurn(),
+      roundTripMs: 0,
     });
     context.diagnostic(tableLine(row));
     assert.deepEqual(faultsOf(row), [], row.runs[0]?.trouble);
@@ -94,7 +95,7 @@ test("a row names each fault once, and times apart from them", () => {
     trouble: "",
   } as const;
   const nat = { udp: false } as const;
-  const row: MatrixRow = { pair: ["none", "symmetric"], observed: [nat, nat], runs: [run, run] };
+  const row: MatrixRow = { pair: ["none", "symmetric"], observed: [nat, nat], runs: [run, run], roundTripMs: 0 };
   assert.deepEqual(faultsOf(row), ["relay instead of direct", "1001 flows in a router"]);
   assert.deepEqual(delaysOf(row), ["first byte 400 ms"]);
   const direct: MatrixRow = {
@@ -108,6 +109,9 @@ test("a row names each fault once, and times apart from them", () => {
     })),
   };
   assert.deepEqual([faultsOf(direct), delaysOf(direct)], [[], ["direct p95 700 ms"]]);
+  const easy: MatrixRow = { ...direct, pair: ["none", "none"], roundTripMs: 200 };
+  assert.deepEqual(delaysOf(easy), ["direct p95 700 ms"], "three round trips are 600 ms");
+  assert.deepEqual(delaysOf({ ...easy, roundTripMs: 240 }), []);
 });
 
 test("quantiles are values that were measured", () => {

@@ -6,9 +6,11 @@ import type { Route } from "./route.ts";
 
 /** The most a batch holds: the largest UDP payload over IPv4. */
 export const TRANSMIT_BYTES_MAX = 65_507;
+/** What it is kept in: as much as a received message takes, so that the relay can send such a one as it is. */
+export const TRANSMIT_BUFFER_BYTES = 65_536;
 
 export class Transmit {
-  readonly buffer: Uint8Array;
+  buffer: Uint8Array;
   /** Set by the machine that fills the batch. */
   route: Route | undefined;
   /** Bytes of the buffer that are to be sent. */
@@ -16,7 +18,7 @@ export class Transmit {
   /** The size of every packet but the last, which may be shorter. */
   segmentBytes = 0;
 
-  constructor(buffer: Uint8Array = new Uint8Array(TRANSMIT_BYTES_MAX)) {
+  constructor(buffer: Uint8Array = new Uint8Array(TRANSMIT_BUFFER_BYTES)) {
     this.buffer = buffer;
   }
 
@@ -25,6 +27,16 @@ export class Transmit {
     this.route = route;
     this.lengthBytes = 0;
     this.segmentBytes = 0;
+  }
+
+  /**
+   * Puts a buffer that holds the whole batch in the place of this one's: cheaper than to copy it.
+   * @returns the buffer that was here, which is the caller's now.
+   */
+  exchange(buffer: Uint8Array): Uint8Array {
+    const before = this.buffer;
+    this.buffer = buffer;
+    return before;
   }
 
   /** Fills the batch with one packet behind its route's prefix. */

@@ -39,8 +39,8 @@ export class OffloadSender {
   private segmentation: boolean;
   /** The destination and the memory that the message names at present. */
   private remote: SocketAddress | undefined;
-  private transmit: Transmit | undefined;
-  private transmitAddress = 0;
+  private buffer: Uint8Array | undefined;
+  private bufferAddress = 0;
 
   constructor(options: OffloadSenderOptions) {
     this.options = options;
@@ -98,9 +98,9 @@ export class OffloadSender {
       this.message.setName(name);
       this.remote = remote;
     }
-    if (transmit !== this.transmit) {
-      this.transmit = transmit;
-      this.transmitAddress = this.options.libc.addressOf(transmit.buffer);
+    if (transmit.buffer !== this.buffer) {
+      this.buffer = transmit.buffer;
+      this.bufferAddress = this.options.libc.addressOf(transmit.buffer);
     }
     return true;
   }
@@ -108,7 +108,7 @@ export class OffloadSender {
   /** @returns 0, or the errno. */
   private sendRun(at: number, lengthBytes: number, segmentBytes: number): number {
     const { libc, fd } = this.options;
-    this.message.setData(this.transmitAddress + at, lengthBytes, segmentBytes);
+    this.message.setData(this.bufferAddress + at, lengthBytes, segmentBytes);
     return libc.sendmsg(fd, this.message.address, MSG_DONTWAIT) < 0 ? libc.errno() : 0;
   }
 

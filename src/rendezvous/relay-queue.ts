@@ -13,21 +13,21 @@ import {
   RELAY_QUEUE_PARTY_BYTES_MAX,
   RELAY_TURN_BYTES,
 } from "../base/limits.ts";
-import type { Transmit } from "../base/transmit.ts";
+import { TRANSMIT_BUFFER_BYTES, type Transmit } from "../base/transmit.ts";
 import type { RelayChannel, RelayParty } from "./relay-channel.ts";
 
 /** Sizes of buffers: a packet, a dozen, as many as a datagram holds; and how many of each are kept when nobody needs them. */
 const BUFFER_SIZES = [
   { bytes: 2 * 1024, kept: 1024 },
   { bytes: 16 * 1024, kept: 64 },
-  { bytes: 64 * 1024, kept: 32 },
+  { bytes: TRANSMIT_BUFFER_BYTES, kept: 32 },
 ] as const;
 
 /** A stretch of a received datagram that goes out as one batch. */
 export class RelayRun {
-  readonly buffer: Uint8Array;
+  buffer: Uint8Array;
   readonly size: number;
-  /** The used part of the buffer; most runs are as long as the one before, and a view costs more than its bytes' copy. */
+  /** The used part of the buffer; most short runs are as long as the one before, and a view costs more than their bytes' copy. */
   used: Uint8Array;
   segmentBytes = 0;
   packets = 0;
@@ -40,6 +40,12 @@ export class RelayRun {
     this.buffer = new Uint8Array(bufferBytes);
     this.used = this.buffer;
     this.size = size;
+  }
+
+  /** Gives a long run away as it is, for a buffer of the same length. */
+  exchange(out: Transmit): void {
+    this.buffer = out.exchange(this.buffer);
+    this.used = this.buffer;
   }
 }
 
@@ -157,7 +163,8 @@ export class RelayQueue {
       }
       party.deficitBytes -= lengthBytes;
       out.begin(route);
-      out.buffer.set(run.used, 0);
+      if (run.buffer.length === out.buffer.length) run.exchange(out);
+      else out.buffer.set(run.used, 0);
       out.lengthBytes = lengthBytes;
       out.segmentBytes = run.segmentBytes;
       this.counters.forwardedPackets += run.packets;

@@ -307,6 +307,9 @@ export const DH_KEY_CACHE_ENTRIES = 256;
 export const SEAL_VIEWS_MAX = 1_024;
 /** A stream that has just become busy may send this much before it stands in line with the others. */
 export const STREAM_QUANTUM_BYTES = 8 * 1024;
+/** One that stands in line sends this part of the path's window in its turn, but no more than a batch of the kernel's holds. */
+export const STREAM_QUANTUM_WINDOW_PART = 16;
+export const STREAM_QUANTUM_BYTES_MAX = 64 * 1024;
 /** Newcomers send this many quanta before a stream that has been busy for a while has its turn: an endless row of them starves nobody. */
 export const FRESH_QUANTA_MAX = 4;
 /** A send buffer grows by blocks of this size where much is held; the pool keeps so many that are free. */

@@ -51,6 +51,8 @@ export class ReceiveBuffer {
   private readonly pool: BlockPool;
   /** Full blocks that were read to their end, by a reader that has not said yet that it is done with them. */
   private lent: Uint8Array[] = [];
+  /** The reader may still look at bytes that it has read. */
+  private isLookedAt = false;
   private readEnd = 0;
   private highest = 0;
 
@@ -148,6 +150,7 @@ export class ReceiveBuffer {
     const stop = Math.min(end, blockEnd);
     const view = block.subarray(this.readEnd - blockStart, stop - blockStart);
     this.readEnd = stop;
+    this.isLookedAt = true;
     this.received.remove(0, stop);
     if (stop === blockEnd) {
       this.blocks.delete(blockStart);
@@ -158,11 +161,15 @@ export class ReceiveBuffer {
 
   /** The reader is done with everything that it has read: the memory may be used again, for other streams as well. */
   release(): void {
+    this.isLookedAt = false;
     for (let block = this.lent.pop(); block !== undefined; block = this.lent.pop()) this.pool.give(block);
   }
 
-  /** Lets the memory go; nothing in it is unread. */
+  /** Lets the memory go, for other streams where nobody looks at it; nothing in it is unread. */
   dropBlocks(): void {
+    if (!this.isLookedAt) {
+      for (const block of this.blocks.values()) if (block.length === RECEIVE_BLOCK_BYTES) this.pool.give(block);
+    }
     this.blocks.clear();
   }
 

@@ -31,11 +31,11 @@ export class StreamScheduler {
     return this.fresh[0] ?? old;
   }
 
-  /** The stream of `next` sent this many bytes and has more. */
-  served(stream: Stream, bytes: number): void {
+  /** The stream of `next` sent this many bytes and has more. @param quantumBytes after which the next stream has its turn. */
+  served(stream: Stream, bytes: number, quantumBytes = STREAM_QUANTUM_BYTES): void {
     stream.servedBytes += bytes;
     if (stream.queue === "fresh") this.freshBytes += bytes;
-    if (stream.servedBytes < STREAM_QUANTUM_BYTES) return;
+    if (stream.servedBytes < quantumBytes) return;
     this.shift(stream);
     stream.queue = "old";
     stream.servedBytes = 0;

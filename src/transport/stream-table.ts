@@ -2,7 +2,14 @@
 // with STREAM frames in fair order.
 
 import type { ByteWriter } from "../base/byte-writer.ts";
-import { SEND_HELD_BYTES_MAX, SEND_TARGET_BYTES_MAX, SEND_TARGET_BYTES_MIN } from "../base/limits.ts";
+import {
+  SEND_HELD_BYTES_MAX,
+  SEND_TARGET_BYTES_MAX,
+  SEND_TARGET_BYTES_MIN,
+  STREAM_QUANTUM_BYTES,
+  STREAM_QUANTUM_BYTES_MAX,
+  STREAM_QUANTUM_WINDOW_PART,
+} from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { streamHeaderBytes, writeMaxData, writeMaxStreams, writeStreamHeader } from "../wire/frame-encoder.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
@@ -276,10 +283,20 @@ export class StreamTable implements StreamOwner {
       const bytes = this.writeFrame(writer, packet, stream.send);
       if (bytes < 0) break;
       wrote = true;
-      this.scheduler.served(stream, bytes);
+      this.scheduler.served(stream, bytes, this.quantumBytes(stream));
       if (stream.send.paused) this.maybeResume(stream);
     }
     return wrote;
+  }
+
+  /**
+   * A stream that has been busy for a while sends a part of the path's window in a row: where the window is large each turn costs
+   * the receiver a system call, and the turns of the others come soon all the same.
+   */
+  private quantumBytes(stream: Stream): number {
+    if (stream.queue !== "old") return STREAM_QUANTUM_BYTES;
+    const partBytes = this.connection.windowBytes / STREAM_QUANTUM_WINDOW_PART;
+    return Math.min(Math.max(partBytes, STREAM_QUANTUM_BYTES), STREAM_QUANTUM_BYTES_MAX);
   }
 
   /** @returns the bytes of data in the frame, or −1 when it does not fit. */

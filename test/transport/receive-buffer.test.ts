@@ -205,6 +205,31 @@ test("what one stream gave back serves another, and what was not given back is n
   assert.ok([...others].every((memory) => !kept.has(memory) && !released.has(memory)));
 });
 
+test("many streams that take turns pass through little memory, as long as their readers give it back", () => {
+  for (const gives of [true, false]) {
+    const pool = new BlockPool();
+    const spare = new SpareBlocks();
+    const buffers = Array.from({ length: 3 * SPARE_BLOCKS_MAX }, () => new ReceiveBuffer(spare, pool));
+    const memory = new Set<ArrayBufferLike>();
+    for (let at = 0; at < 4 * RECEIVE_BLOCK_BYTES; at += 4096) {
+      for (const buffer of buffers) {
+        insert(buffer, at, 4096);
+        let end = at;
+        for (let view = buffer.read(); view !== undefined; view = buffer.read()) {
+          assert.deepEqual(view, bytesFrom(end, view.length));
+          end += view.length;
+          if (view.buffer.byteLength === RECEIVE_BLOCK_BYTES) memory.add(view.buffer);
+        }
+        assert.equal(end, at + 4096);
+        if (gives) buffer.release();
+      }
+    }
+    if (gives) assert.ok(memory.size <= SPARE_BLOCKS_MAX + 4, `${memory.size} blocks`);
+    // Whoever may still look at what was read has it for good.
+    else assert.ok(memory.size >= 2 * buffers.length, `${memory.size} blocks`);
+  }
+});
+
 test("a block that still holds unread bytes, or place for more, is not given back", () => {
   const buffer = new ReceiveBuffer(undefined, new BlockPool());
   insert(buffer, 0, 2 * RECEIVE_BLOCK_BYTES - 100);

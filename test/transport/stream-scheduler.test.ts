@@ -75,6 +75,25 @@ test("a newcomer stands in line when it has sent its quantum", () => {
   assert.ok(countOf(order, 0) >= 12);
 });
 
+test("a turn is as long as the quantum that is asked for", () => {
+  const scheduler = new StreamScheduler();
+  for (const id of [0, 4]) scheduler.add(streamOf(id));
+  serve(scheduler, 40);
+  const turns: number[] = [];
+  for (let packets = 0, last = -1; packets < 400; packets++) {
+    const stream = scheduler.next ?? assert.fail("nothing to serve");
+    if (stream.id === last) turns[turns.length - 1] = (turns.at(-1) as number) + 1;
+    else turns.push(1);
+    last = stream.id;
+    scheduler.served(stream, PACKET, 4 * STREAM_QUANTUM_BYTES);
+  }
+  const wanted = Math.ceil((4 * STREAM_QUANTUM_BYTES) / PACKET);
+  assert.ok(
+    turns.slice(1, -1).every((turn) => turn === wanted),
+    turns.join(" "),
+  );
+});
+
 test("an endless supply of new streams does not starve an old one", () => {
   const scheduler = new StreamScheduler();
   const old = streamOf(0);

@@ -16,7 +16,8 @@ const program = fileURLToPath(new URL("../../cmd/tunnel.js", import.meta.url));
 const fileServer = fileURLToPath(new URL("./file-server.js", import.meta.url));
 
 const RENDEZVOUS_PORT = 4700;
-const START_TIMEOUT_MS = 10_000;
+/** Generous: on a busy machine a program may wait for seconds until it has had its turn. */
+const START_TIMEOUT_MS = 30_000;
 
 /** How a program is started, where it differs from the usual. */
 export interface StartOptions {

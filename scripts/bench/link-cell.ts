@@ -83,7 +83,7 @@ export function timesOf(cell: LinkCell): CellTimes {
 
 /** Two flows are given longer. */
 export function fairnessTimesOf({ rttMs }: LinkCell): CellTimes {
-  return { warmUpMs: Math.max(2000, 60 * rttMs), durationMs: Math.max(6000, 300 * rttMs) };
+  return { warmUpMs: Math.max(4000, 200 * rttMs), durationMs: Math.max(6000, 400 * rttMs) };
 }
 
 /** @returns "100 Mbit/s, 50 ms, 1 % loss, 0.3 BDP": also the name by which a measured cell is found again. */

@@ -33,16 +33,16 @@ export async function measureFlows(
   const loads: LabProcess[] = [];
   try {
     for (const kind of kinds) flows.push(await place.start(kind));
+    const droppedBefore = await place.droppedBefore();
+    const overflowedBefore = await place.overflowed();
     const order: LoadOrder = { load: "bulk", direction: "down", streams: 1, ...times };
     for (const flow of flows) loads.push(place.load(flow, order));
     const limitMs = times.warmUpMs + SLACK_MS;
     await Promise.all(loads.map((load) => endOf(load, "warm", limitMs)));
     await place.link.forget();
-    const droppedBefore = await place.droppedBefore();
     const cpuBefore = flows.map(({ pids }) => pids.map(cpuSeconds));
     const all = [...place.pids, ...flows.flatMap(({ pids }) => pids), ...loads.map(({ pid }) => pid)];
     const allBefore = all.map(cpuSeconds);
-    const overflowedBefore = await place.overflowed();
     const startMs = performance.now();
     const results = await Promise.all(loads.map((load) => endOf(load, "result", times.durationMs + SLACK_MS)));
     const seconds = (performance.now() - startMs) / 1000;

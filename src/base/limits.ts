@@ -592,6 +592,8 @@ export const MTU_PROBE_IP_BYTES: readonly number[] = [1500, 1492, 1480, 1460, 14
 export const MTU_PROBE_INTERVAL_MS = 50;
 /** … and each so often until it counts as too large. */
 export const MTU_PROBE_REQUESTS_MAX = 5;
+/** An answer that nobody asked for, sent together with one that was, is there so much later at most. */
+export const NAT_UNSOLICITED_WAIT_MS = 20;
 /** How long mappings are left alone in search of their lifetime; the first is to see that it can be measured. */
 export const NAT_LIFETIME_IDLE_MS: readonly number[] = [
   1_000, 20_000, 28_000, 35_000, 50_000, 65_000, 95_000, 115_000, 125_000, 175_000, 190_000, 295_000,
@@ -661,36 +663,91 @@ export const RELAY_ROUTES_MAX = 1024;
 
 // ---- Ours: birthday punching ------------------------------------------------------------------------------------------
 
-/** Sockets that the side behind the hard NAT opens: 256 flows in its router, of the one or two thousand that a home router has. */
-export const SPRAY_SOCKETS = 256;
+/** Sockets that the side behind the hard NAT opens: 384 flows in its router, of the one or two thousand that a home router has. */
+export const SPRAY_SOCKETS = 384;
 /** So many at once, the others when the other side has tried all its ports: see birthday-spray.ts. */
-export const SPRAY_SOCKETS_FIRST = 160;
-/** Ports that the other side tries: with 256 sockets a chance of 94 %. Both sides' flows together stay below 1,000: some routers count both. */
-export const SPRAY_PORTS = 700;
+export const SPRAY_SOCKETS_FIRST = 256;
+/** Ports that the other side tries: with 384 sockets a chance of 97 %. Both sides' flows together stay below 1,000: some routers count both. */
+export const SPRAY_PORTS = 576;
 /** NATs map to unprivileged ports. */
 export const SPRAY_PORT_MIN = 1024;
 /** Three probes every 20 ms are 150 new flows a second a side; the bound that we keep is 300 for both sides together. */
 export const SPRAY_INTERVAL_MS = 20;
 export const SPRAY_PER_STEP = 3;
+/** Where the two sides take turns, sockets after ports, five are 250 a second; fewer ports, so that the sockets come soon. */
+export const SPRAY_PER_STEP_IN_TURN = 5;
+export const SPRAY_PORTS_IN_TURN = 448;
+export const SPRAY_SOCKETS_IN_TURN = 480;
 /** All ports have been tried by then, with a second to spare for the two sides' different starts. */
 export const SPRAY_PORTS_MS = (SPRAY_PORTS / SPRAY_PER_STEP) * SPRAY_INTERVAL_MS + 1_000;
+/** … and where the sides take turns; they begin at the word of one of them, and a packet that is late costs one try. */
+export const SPRAY_PORTS_IN_TURN_MS = (SPRAY_PORTS_IN_TURN / SPRAY_PER_STEP_IN_TURN) * SPRAY_INTERVAL_MS + 100;
 /** A spray begins when plain punching has had this long, or three round trips of the relay where that is more. */
 export const SPRAY_AFTER_MS = 250;
 /** Another spray waits until the routers have forgotten the last one's flows, longer than the 30 s of Linux; doubling, five times. */
 export const SPRAY_AGAIN_MS = 35_000;
 /** A socket of a spray that met nobody is closed this long after the spray's end. */
 export const SPRAY_SOCKET_LINGER_MS = 4_000;
+/** A spray waits this much longer where a mapped port is offered, and where ports can be predicted: either is cheaper, and likely to do. */
+export const SPRAY_HOLD_MS = 1_500;
 /** A side whose probes get nowhere tries a fresh socket after this long, or four round trips of the relay: a mapping may be poisoned. */
 export const FRESH_SOCKET_AFTER_MS = 400;
 /** Questions for a mapped address that may be out. */
-export const MAPPED_ADDRESS_QUERIES_MAX = 16;
-/** The first one mostly comes before the socket is open: the driver opens it when it has been asked for everything else. */
-export const MAPPED_ADDRESS_RETRY_MS = 50;
+export const MAPPED_ADDRESS_QUERIES_MAX = 32;
+/** The driver opens a socket within this time, mostly; then it can be asked where it is seen. */
+export const SOCKET_OPEN_MS = 10;
+export const MAPPED_ADDRESS_RETRY_MS = 100;
 export const MAPPED_ADDRESS_TRIES = 5;
 /** Carriers that the agent numbers itself begin here. */
 export const OWN_CARRIER_MIN = 1_000;
 /** Fresh sockets that one search opens before it settles for the relay. */
 export const FRESH_SOCKETS_MAX = 4;
+
+/** Probes that wait until the peer's have left wait this long at most, or three round trips of the relay. */
+export const SPOKEN_WAIT_MS = 300;
+
+// ---- Ours: crossing and predicted ports ---------------------------------------------------------------------------------
+
+/** Sockets of each side whose packets are to cross: 64 pairs, each of them two flows in a router that takes unsolicited packets in. */
+export const CROSSING_SOCKETS = 8;
+/** In the first round: over any distance all pairs meet, and nobody wants more paths than one. */
+export const CROSSING_SOCKETS_FIRST = 2;
+/** All pairs are sent to within this share of a round trip of the relay, in these bounds: the sides' starts differ by a part of it. */
+export const CROSSING_SPREAD_SHARE = 1 / 8;
+export const CROSSING_SPREAD_MIN_MS = 2;
+export const CROSSING_SPREAD_MAX_MS = 100;
+/** Both sides' sockets have been seen by then, or three round trips of the relay, or the round has failed. */
+export const CROSSING_WAIT_MS = 500;
+/** The first round that has met nobody is followed by another this long after its beginning, … */
+export const CROSSING_AGAIN_FIRST_MS = 250;
+/** … the others after this: 144 flows each, less than 300 a second. */
+export const CROSSING_AGAIN_MS = 1_000;
+/** Rounds: no more than 800 flows are alive in a router at once. */
+export const CROSSING_ROUNDS = 6;
+/** After them it is quiet for longer than an unanswered flow is remembered, doubling, five times. */
+export const CROSSING_REST_MS = 35_000;
+/** Mappings whose ports must have been seen before an order among them counts: three small steps upwards do not come by chance. */
+export const PORT_ALLOCATION_SAMPLES_MIN = 4;
+/** A larger step between two ports is no sequence. */
+export const PORT_STEP_MAX = 16;
+/** Sockets that send to the port that the peer's NAT is expected to give: with as many others' mappings in between, half of it, all is well. */
+export const PREDICTION_SOCKETS = 16;
+/** Which of the mappings that come next is aimed at, counted from the newest that is known. */
+export const PREDICTION_AHEAD = 8;
+/** Ports that a side with an easy NAT tries, from the newest one on. */
+export const PREDICTION_PORTS = 64;
+/** Probes of one millisecond: see PUNCH_PROBES_PER_STEP. */
+export const PREDICTION_PROBES_PER_STEP = 4;
+/** Rounds, each with new sockets, before predictions are given up for a while. */
+export const PREDICTION_ROUNDS = 8;
+/** … where the other NAT is easy: the birthday serves as well, and both together have to stay below 1,000 flows. */
+export const PREDICTION_ROUNDS_EASY = 2;
+/** A round may take this long, or four round trips of the relay: sockets are opened and seen, the other side is told, packets meet. */
+export const PREDICTION_ROUND_MS = 250;
+/** Probes of a round are sent so often: the first ones come before the other side has opened its NAT. */
+export const PREDICTION_REPEATS = 3;
+/** After the rounds it is quiet for this long, doubling, five times. */
+export const PREDICTION_REST_MS = 35_000;
 
 // ---- Ours: path MTU --------------------------------------------------------------------------------------------------
 

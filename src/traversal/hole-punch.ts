@@ -26,6 +26,11 @@ export class HolePunch {
     return this.series;
   }
 
+  /** Whether every target has been probed since the series began. */
+  get hasSpoken(): boolean {
+    return this.round > 0;
+  }
+
   /** Starts a series at once, or after `delayMs`, towards these addresses. */
   start(nowMs: number, targets: readonly SocketAddress[], delayMs = 0): void {
     this.targets = targets;

@@ -3,6 +3,7 @@
 //
 //   all servers ──▶ the first with alternates ──┬─▶ mapping-test.ts: its alternates, and all of them once more
 //                                               ├─▶ silence-test.ts: answers from elsewhere
+//                                               ├─▶ unsolicited-test.ts: what such answers do to the mapping
 //                                               └─▶ hairpin-test.ts
 //
 // The filter is tested on a socket of its own: the mapping test opens the filter towards the alternates that it asks, and an answer
@@ -21,9 +22,11 @@ import { HairpinTest } from "./hairpin-test.ts";
 import { MappingTest, observationsOf, retransmissionMs } from "./mapping-test.ts";
 import { judgeMapping } from "./mapping-verdict.ts";
 import { type Finding, type KnownDependence, known, type NatReport, unknown } from "./nat-report.ts";
+import { portStride } from "./port-allocation.ts";
 import { SilenceTest } from "./silence-test.ts";
 import { alternateOf, chooseReference, hasSecondAddress, type StunReference } from "./stun-reference.ts";
 import { type StunTransaction, StunTransactions } from "./stun-transactions.ts";
+import { UnsolicitedTest } from "./unsolicited-test.ts";
 
 /** A UDP socket of ours. */
 export interface LocalSocket {
@@ -42,7 +45,9 @@ export interface NatDiscoveryConfig {
   readonly socket: LocalSocket;
   /** Another one, with nothing sent from it yet. */
   readonly filteringSocket: LocalSocket;
-  /** A third one; without it, hairpinning is not tested. */
+  /** One for the test of what unsolicited packets do, with nothing sent from it either; without it, that is not tested. */
+  readonly unsolicitedSocket?: LocalSocket;
+  /** Another one; without it, hairpinning is not tested. */
   readonly hairpinSocket?: LocalSocket;
 }
 
@@ -57,6 +62,7 @@ export class NatDiscovery implements Machine {
   /** The first question from the filtering test's own socket. */
   private filteringOpening: StunTransaction | undefined;
   private filtering: SilenceTest | undefined;
+  private unsolicited: UnsolicitedTest | undefined;
   private hairpinOpening: StunTransaction | undefined;
   private hairpin: HairpinTest | undefined;
   private report: NatReport | undefined;
@@ -112,6 +118,7 @@ export class NatDiscovery implements Machine {
       this.reference === undefined ? this.graceAtMs : never,
       this.filtering?.pollTimeout() ?? never,
       this.hairpin?.pollTimeout() ?? never,
+      this.unsolicited?.pollTimeout() ?? never,
     );
   }
 
@@ -138,8 +145,10 @@ export class NatDiscovery implements Machine {
       first,
     });
     this.mapping.advance(nowMs);
+    this.advanceUnsolicited(nowMs, reference);
     this.advanceHairpin(nowMs, reference);
-    if (this.mapping.isFinished && this.isFilteringOver(reference) && this.isHairpinOver) {
+    const isUnsolicitedOver = this.unsolicited?.isFinished ?? true;
+    if (isUnsolicitedOver && this.mapping.isFinished && this.isFilteringOver(reference) && this.isHairpinOver) {
       this.finish(this.reportOn(reference));
     }
   }
@@ -186,6 +195,36 @@ export class NatDiscovery implements Machine {
     return this.filtering?.isFinished ?? this.filteringObstacle(reference) !== undefined;
   }
 
+  private advanceUnsolicited(nowMs: number, reference: StunReference): void {
+    const { unsolicitedSocket } = this.config;
+    if (unsolicitedSocket === undefined) return;
+    const { transactions } = this;
+    this.unsolicited ??= new UnsolicitedTest(nowMs, { transactions, carrier: unsolicitedSocket.carrier, reference });
+    this.unsolicited.advance(nowMs);
+  }
+
+  /** Whether unsolicited packets spoil mappings, as soon as that is known: before the rest, for peers should know it soon. */
+  get takesUnsolicited(): Finding<boolean> {
+    const { unsolicited, mapping } = this;
+    if (unsolicited === undefined || !unsolicited.isFinished) return unknown("it was not tested");
+    if (judgeMapping(observationsOf(mapping?.asked ?? [])).value !== "endpoint-independent") {
+      return unknown("the mapping depends on the endpoint anyway");
+    }
+    return unsolicited.finding;
+  }
+
+  private judgeStride(isHard: boolean): Finding<number> {
+    if (!isHard) return unknown("mappings keep their ports");
+    const asked = [
+      ...(this.mapping?.asked ?? []),
+      this.filteringOpening,
+      ...(this.unsolicited?.asked ?? []),
+      this.hairpinOpening,
+    ];
+    const stride = portStride(asked.flatMap((of) => (of?.mapped === undefined ? [] : [of.mapped.port])));
+    return stride === undefined ? unknown("ports are not given in sequence, as far as was seen") : known(stride);
+  }
+
   private advanceHairpin(nowMs: number, reference: StunReference): void {
     const { hairpinSocket, socket } = this.config;
     const { mapped } = reference;
@@ -213,6 +252,7 @@ export class NatDiscovery implements Machine {
     const isTranslated = this.isTranslated(reference.mapped);
     const works = this.hairpin?.works;
     const mapping = judgeMapping(observationsOf(this.mapping?.asked ?? []));
+    const isHard = mapping.value !== undefined && mapping.value !== "endpoint-independent";
     return {
       servers: this.describeServers(),
       udp: true,
@@ -222,6 +262,8 @@ export class NatDiscovery implements Machine {
       filtering: this.judgeFiltering(reference),
       portsPreserved: this.judgePorts(),
       hairpin: works === undefined ? unknown(isTranslated ? "it was not tested" : "there is no NAT") : known(works),
+      takesUnsolicited: this.takesUnsolicited,
+      portStride: this.judgeStride(isHard),
     };
   }
 
@@ -272,7 +314,14 @@ export class NatDiscovery implements Machine {
 /** What is known where nobody answered. */
 function silentReport(servers: NatReport["servers"]): NatReport {
   const silence = unknown("no server answered");
-  const properties = { mapping: silence, filtering: silence, portsPreserved: silence, hairpin: silence };
+  const properties = {
+    mapping: silence,
+    filtering: silence,
+    portsPreserved: silence,
+    hairpin: silence,
+    takesUnsolicited: silence,
+    portStride: silence,
+  };
   return { servers, udp: false, translated: undefined, ...properties };
 }
 

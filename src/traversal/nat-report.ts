@@ -36,6 +36,10 @@ export interface NatReport {
   readonly portsPreserved: Finding<boolean>;
   /** Whether two sockets behind the NAT reach each other by their addresses outside. */
   readonly hairpin: Finding<boolean>;
+  /** Whether a packet that nobody asked for changes the mapping towards its sender. */
+  readonly takesUnsolicited: Finding<boolean>;
+  /** By how much the port of each new mapping is higher than the one before, where each mapping gets another one. */
+  readonly portStride: Finding<number>;
 }
 
 export function known<T>(value: T, note?: string): Finding<T> {
@@ -53,5 +57,7 @@ export function natBehaviourOf(report: NatReport): NatBehaviour {
     mapping: report.mapping.value ?? "unknown",
     filtering: report.filtering.value ?? "unknown",
     portsPreserved: report.portsPreserved.value ?? false,
+    ...(report.takesUnsolicited.value ? { takesUnsolicited: true } : {}),
+    ...(report.portStride.value === undefined ? {} : { portStride: report.portStride.value }),
   };
 }

@@ -1,6 +1,8 @@
 // How two sides go about a direct path, from the behaviour of both their NATs (RFC 4787's terms). Where one side's port cannot be
 // known beforehand and the other side's filter asks for it, they meet by the birthday paradox: the side with the hard NAT opens many
-// sockets, the other tries many ports, and of 65 thousand pairs one soon fits.
+// sockets, the other tries many ports, and of 65 thousand pairs one soon fits. Where a hard NAT gives its ports in sequence, a few
+// that come next are tried instead. And where a router takes unsolicited packets in, which spoils its mapping towards their sender,
+// the side behind it has to speak first; with two such routers the first packets have to cross each other.
 
 import type { NatBehaviour } from "../wire/candidate.ts";
 
@@ -28,4 +30,44 @@ export function punchRole(ours: NatBehaviour, theirs: NatBehaviour): PunchRole {
   if (isHard(ours)) return filtersPorts(theirs) ? "open-sockets" : "simultaneous";
   if (isHard(theirs)) return filtersPorts(ours) ? "spray-ports" : "simultaneous";
   return "simultaneous";
+}
+
+/** How the ports that a hard NAT gives next help the two sides to meet. */
+export type PredictionRole =
+  /** Ours and theirs give ports in sequence: each side sends to one port that is still to come. */
+  | "mutual"
+  /** Ours does: the peer sends to what comes next. */
+  | "predictable"
+  /** Theirs does: we send to what comes next. */
+  | "predicting"
+  | "none";
+
+const isPredictable = (nat: NatBehaviour): boolean => isHard(nat) && nat.portStride !== undefined;
+
+export function predictionRole(ours: NatBehaviour, theirs: NatBehaviour): PredictionRole {
+  if (isPredictable(ours) && isPredictable(theirs)) return "mutual";
+  const role = punchRole(ours, theirs);
+  if (role === "open-sockets" && isPredictable(ours)) return "predictable";
+  if (role === "spray-ports" && isPredictable(theirs)) return "predicting";
+  return "none";
+}
+
+const isMeasured = (nat: NatBehaviour): boolean => nat.mapping !== "unknown";
+const takesUnsolicited = (nat: NatBehaviour): boolean => nat.takesUnsolicited ?? false;
+
+/**
+ * Whether our probes wait until the peer's have left, because its router may be spoilt by what comes before. Of two routers that are
+ * not known the initiator's counts, for it comes first: a responder is an agent that has been there for a while and knows its own.
+ */
+export function waitsForPeer(ours: NatBehaviour, theirs: NatBehaviour, isInitiator: boolean): boolean {
+  if (takesUnsolicited(ours)) return false;
+  if (takesUnsolicited(theirs)) return true;
+  return !isInitiator && isMeasured(ours) && !isMeasured(theirs);
+}
+
+/** Whether the first packets should cross each other: one router is spoilt by what comes too early, and the other is not known to be better. */
+export function mustCross(ours: NatBehaviour, theirs: NatBehaviour): boolean {
+  if (isHard(ours) || isHard(theirs)) return false;
+  const isBad = (nat: NatBehaviour): boolean => takesUnsolicited(nat);
+  return (isBad(ours) && (isBad(theirs) || !isMeasured(theirs))) || (isBad(theirs) && !isMeasured(ours));
 }

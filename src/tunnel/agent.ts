@@ -94,7 +94,7 @@ export class Agent implements Machine {
       network: this.network,
       sockets: this.sockets,
       servers: () => this.rendezvous.addresses,
-      onMeasured: (nat) => this.setNatBehaviour(nat),
+      onMeasured: (nowMs, nat) => this.setNatBehaviour(nowMs, nat),
     });
   }
 
@@ -140,9 +140,9 @@ export class Agent implements Machine {
   }
 
   /** How our NAT was measured to behave; it decides how direct paths are looked for. */
-  setNatBehaviour(nat: NatBehaviour): void {
+  setNatBehaviour(nowMs: number, nat: NatBehaviour): void {
     this.network.nat = nat;
-    for (const peer of this.peers.values()) peer.sendCandidates();
+    for (const peer of this.peers.values()) peer.onNatMeasured(nowMs);
   }
 
   expose(nowMs: number, options: ServiceOptions): Service {

@@ -1,5 +1,6 @@
-// The search for a direct path to one peer: candidates out, challenges to theirs, and where that cannot do, a spray or a fresh
-// socket. It goes on as long as only the relay works, slower and slower, and starts afresh when a network changes.
+// The search for a direct path to one peer: candidates out, challenges to theirs, and where that cannot do, whatever punch-plan.ts says:
+// a spray, predicted ports, crossing packets, a fresh socket. It goes on as long as only the relay works, slower and slower, and
+// starts afresh when a network changes.
 
 import type { SocketAddress } from "../base/address.ts";
 import {
@@ -8,51 +9,49 @@ import {
   FRESH_SOCKETS_MAX,
   PATH_RETRY_MAX_MS,
   PATH_RETRY_MS,
-  SPRAY_AFTER_MS,
-  SPRAY_AGAIN_MS,
+  SPOKEN_WAIT_MS,
+  SPRAY_HOLD_MS,
   SPRAY_SOCKET_LINGER_MS,
-  SPRAY_SOCKETS,
 } from "../base/limits.ts";
 import { ProtocolError } from "../base/protocol-error.ts";
-import type { Random } from "../base/random.ts";
 import { type Carrier, isStreamCarrier, MAIN_CARRIER, type Route } from "../base/route.ts";
 import type { Connection } from "../transport/connection.ts";
-import { BirthdaySpray } from "../traversal/birthday-spray.ts";
-import { gatherCandidates, plausibleTargets } from "../traversal/candidate-gathering.ts";
+import { gatherCandidates } from "../traversal/candidate-gathering.ts";
 import { HolePunch } from "../traversal/hole-punch.ts";
-import { type PunchRole, punchRole } from "../traversal/punch-plan.ts";
-import { type CandidatesBody, decodeCandidates, encodeCandidates, encodePunch } from "../wire/candidate.ts";
-import type { OwnSockets } from "./own-sockets.ts";
+import { mustCross, type PunchRole, punchRole, waitsForPeer } from "../traversal/punch-plan.ts";
+import { decodeCandidates, decodePunch, encodeCandidates, type PunchBody } from "../wire/candidate.ts";
+import { CrossingSearch } from "./crossing-search.ts";
+import { PredictionSearch } from "./prediction-search.ts";
+import { type SearchContext, SearchGround } from "./search-ground.ts";
+import { SpraySearch } from "./spray-search.ts";
 import { StreamMeeting, type StreamMeetingContext } from "./stream-meeting.ts";
 
-export interface DirectSearchContext extends StreamMeetingContext {
-  readonly random: Random;
-  readonly sockets: OwnSockets;
+export interface DirectSearchContext extends StreamMeetingContext, SearchContext {
   /** Direct paths are not looked for before a connection is this old; 0 but for measuring the relay. */
   readonly directAfterMs: number;
-  /** Asks the rendezvous where the socket of this carrier is seen; `onMappedAddress` follows. */
-  queryMappedAddress(nowMs: number, carrier: Carrier): void;
 }
 
 export class DirectSearch {
   private readonly connection: Connection;
   private readonly context: DirectSearchContext;
+  private readonly ground: SearchGround;
   private readonly notBeforeMs: number;
   private readonly punch = new HolePunch();
+  private readonly spray: SpraySearch;
+  private readonly prediction: PredictionSearch;
+  private readonly crossing: CrossingSearch;
   /** The search for one without UDP. */
   private readonly meeting: StreamMeeting;
-  private theirs: CandidatesBody | undefined;
-  private spray: BirthdaySpray | undefined;
-  private sprays = 0;
-  private spraySockets: readonly Carrier[] = [];
-  private sprayAtMs = Number.POSITIVE_INFINITY;
-  /** The newest fresh socket and where it is seen, once that is known. */
-  private fresh: { readonly carrier: Carrier; seenAt: SocketAddress | undefined } | undefined;
+  /** Our probes wait until the peer's have left. */
+  private isWaiting = false;
+  /** The peer has said that its probes have left. */
+  private hasHeard = false;
+  /** The peer was told that ours have. */
+  private hasSpoken = false;
+  /** The newest fresh socket. */
+  private fresh: Carrier | undefined;
   private freshSockets = 0;
   private freshAtMs = Number.POSITIVE_INFINITY;
-  /** All sockets that this search has open. */
-  private readonly opened = new Set<Carrier>();
-  private sweepAtMs = Number.POSITIVE_INFINITY;
   /** A direct path that worked and failed, and when it is asked again. */
   private failedRoute: Route | undefined;
   private retryFailedAtMs = Number.POSITIVE_INFINITY;
@@ -62,20 +61,18 @@ export class DirectSearch {
     this.connection = connection;
     this.context = context;
     this.notBeforeMs = nowMs + context.directAfterMs;
+    this.ground = new SearchGround(connection, context);
+    this.spray = new SpraySearch(this.ground);
+    this.prediction = new PredictionSearch(this.ground);
+    this.crossing = new CrossingSearch(this.ground);
     this.meeting = new StreamMeeting(this.notBeforeMs, connection, context);
     this.sendCandidates();
   }
 
-  /** Whether there is a direct path over UDP. One over a stream serves meanwhile. */
-  private get hasDirect(): boolean {
-    return this.connection.paths.all.some(
-      ({ via, state, route }) => via === "direct" && state === "working" && !isStreamCarrier(route.carrier),
-    );
-  }
-
   /** What the two NATs ask of us. */
   get role(): PunchRole {
-    return this.theirs === undefined ? "simultaneous" : punchRole(this.context.network.nat, this.theirs.nat);
+    const { ourNat, theirNat } = this.ground;
+    return theirNat === undefined ? "simultaneous" : punchRole(ourNat, theirNat);
   }
 
   // ---- candidates
@@ -84,45 +81,63 @@ export class DirectSearch {
   sendCandidates(): void {
     const { hosts, mapped, observed, nat } = this.context.network;
     const streamCandidates = this.context.streams.candidates;
-    const seenAt = this.fresh?.seenAt;
+    const seenAt = this.fresh === undefined ? undefined : this.ground.sockets.seenAt(this.fresh);
     const candidates = gatherCandidates(hosts, seenAt === undefined ? observed : [seenAt, ...observed], mapped);
     candidates.splice(CANDIDATES_MAX - streamCandidates.length);
     this.connection.sendCandidates(encodeCandidates({ nat, candidates: [...candidates, ...streamCandidates] }));
     this.meeting.review();
   }
 
+  /** What is known of our NAT has changed: the peer is told, and what it asks of us is done. */
+  onNatMeasured(nowMs: number): void {
+    this.sendCandidates();
+    this.startParts(nowMs);
+  }
+
   onCandidates(nowMs: number, body: Uint8Array): void {
     try {
-      this.theirs = decodeCandidates(body);
+      this.ground.theirs = decodeCandidates(body);
     } catch (error) {
       // A list that cannot be read is as good as none: the relay serves.
       if (!(error instanceof ProtocolError)) throw error;
       return;
     }
-    this.meeting.onCandidates(this.theirs.candidates);
+    this.meeting.onCandidates(this.ground.theirs.candidates);
     this.punch.forgetFailures();
     this.start(nowMs);
   }
 
-  /** By then plain punching has had its answers. */
-  private get freshAfterMs(): number {
-    return Math.max(FRESH_SOCKET_AFTER_MS, 4 * this.connection.rttMs);
+  private start(nowMs: number): void {
+    const { ground } = this;
+    if (ground.hasDirect || ground.theirNat === undefined) return;
+    const startAtMs = Math.max(nowMs, this.notBeforeMs);
+    const delayMs = startAtMs - nowMs;
+    const targets = ground.targets();
+    const wasWaiting = this.isWaiting;
+    this.isWaiting = !this.hasHeard && waitsForPeer(ground.ourNat, ground.theirNat, ground.isInitiator);
+    if (this.isWaiting) {
+      // No router stands before a host of the same network, and a mapped port is never lost.
+      if (delayMs === 0) for (const target of ground.targets("host", "port-mapped")) this.probe(nowMs, target);
+      const waitMs = Math.max(SPOKEN_WAIT_MS, 3 * this.connection.rttMs);
+      if (!wasWaiting) this.punch.start(nowMs, targets, delayMs + waitMs);
+    } else {
+      this.punch.start(nowMs, targets, delayMs);
+    }
+    if (delayMs === 0) this.startParts(nowMs);
+    this.spray.start(startAtMs, this.prediction.role === "none" ? 0 : SPRAY_HOLD_MS);
+    // The two sides take turns, the initiator first: a fresh socket's first packet has to leave before any comes for it.
+    if (this.role === "simultaneous" && this.freshAtMs === Number.POSITIVE_INFINITY && this.freshSockets === 0) {
+      this.freshAtMs = startAtMs + this.freshAfterMs * (ground.isInitiator ? 1 : 2);
+    }
   }
 
-  private start(nowMs: number): void {
-    if (this.hasDirect || this.theirs === undefined) return;
-    const startAtMs = Math.max(nowMs, this.notBeforeMs);
-    const targets = plausibleTargets(this.theirs.candidates, this.context.network.hosts);
-    this.punch.start(nowMs, targets, startAtMs - nowMs);
-    const { role } = this;
-    const sprays = role === "open-sockets" || role === "spray-ports";
-    if (sprays && this.spray === undefined) {
-      this.sprayAtMs = Math.min(this.sprayAtMs, startAtMs + Math.max(SPRAY_AFTER_MS, 3 * this.connection.rttMs));
-    }
-    // The two sides take turns, the initiator first: a fresh socket's first packet has to leave before any comes for it.
-    if (role === "simultaneous" && this.freshAtMs === Number.POSITIVE_INFINITY && this.freshSockets === 0) {
-      this.freshAtMs = startAtMs + this.freshAfterMs * (this.connection.role === "initiator" ? 1 : 2);
-    }
+  /** What only some pairs of NATs ask for. */
+  private startParts(nowMs: number): void {
+    const { ourNat, theirNat, hasDirect } = this.ground;
+    if (this.role !== "simultaneous") this.endFreshSockets();
+    if (hasDirect || theirNat === undefined || nowMs < this.notBeforeMs) return;
+    if (mustCross(ourNat, theirNat)) this.crossing.start(nowMs);
+    this.prediction.start(nowMs);
   }
 
   /** Our addresses changed, or the host woke up: everything is asked anew. */
@@ -130,8 +145,36 @@ export class DirectSearch {
     this.sendCandidates();
     this.punch.forgetFailures();
     this.freshSockets = 0;
+    this.hasHeard = false;
     for (const path of this.connection.paths.all) if (path.via === "direct") this.connection.probe(nowMs, path.route);
     this.start(nowMs);
+  }
+
+  /** The peer tells of a step of its own. */
+  onPunch(nowMs: number, bytes: Uint8Array): void {
+    let body: PunchBody;
+    try {
+      body = decodePunch(bytes);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return;
+    }
+    if (this.ground.hasDirect || nowMs < this.notBeforeMs) return;
+    switch (body.step) {
+      case "spoken":
+        this.hasHeard = true;
+        if (this.isWaiting) this.start(nowMs);
+        break;
+      case "spray":
+        this.spray.onPunch(nowMs);
+        break;
+      case "crossing":
+        this.crossing.onPunch(nowMs, body);
+        break;
+      case "prediction":
+        this.prediction.onPunch(nowMs, body);
+        break;
+    }
   }
 
   // ---- results
@@ -140,13 +183,15 @@ export class DirectSearch {
     if (isStreamCarrier(route.carrier)) return;
     this.meeting.onDirect(nowMs);
     this.punch.stop();
-    this.endSpray();
-    this.sprayAtMs = Number.POSITIVE_INFINITY;
+    this.spray.stop();
+    this.prediction.stop();
+    this.crossing.stop();
+    this.isWaiting = false;
     this.freshAtMs = Number.POSITIVE_INFINITY;
     this.freshSockets = 0;
     this.failedRoute = undefined;
     this.retryFailedAtMs = Number.POSITIVE_INFINITY;
-    if (this.opened.size > 0) this.sweepAtMs = nowMs + SPRAY_SOCKET_LINGER_MS;
+    if (this.ground.sockets.count > 0) this.ground.sockets.sweepAt(nowMs + SPRAY_SOCKET_LINGER_MS);
   }
 
   /** Both NATs were right once: the same way is asked again soon, beside a new search. */
@@ -161,105 +206,61 @@ export class DirectSearch {
 
   /** No path works. Those of one family or network may be gone with it, and the peer's other addresses be as good as ever. */
   onStalled(nowMs: number): void {
-    if (this.theirs === undefined || nowMs < this.notBeforeMs) return;
-    this.punch.start(nowMs, plausibleTargets(this.theirs.candidates, this.context.network.hosts));
+    if (nowMs >= this.notBeforeMs) this.punch.start(nowMs, this.ground.targets());
   }
 
   /** The connection is over. */
   stop(): void {
     this.punch.stop();
     this.meeting.stop();
-    this.endSpray();
-    this.context.sockets.close([...this.opened]);
-    this.opened.clear();
+    this.spray.stop();
+    this.prediction.stop();
+    this.crossing.stop();
+    this.ground.sockets.closeAll();
   }
 
   // ---- time
 
   pollTimeout(): number {
-    const sprayMs = this.spray?.pollTimeout() ?? Number.POSITIVE_INFINITY;
-    const ownMs = Math.min(this.sprayAtMs, sprayMs, this.freshAtMs, this.sweepAtMs, this.retryFailedAtMs);
-    return Math.min(ownMs, this.punch.pollTimeout(), this.meeting.pollTimeout());
+    const { spray, prediction, crossing, ground } = this;
+    const partsMs = Math.min(spray.pollTimeout(), prediction.pollTimeout(), crossing.pollTimeout());
+    const ownMs = Math.min(this.freshAtMs, this.retryFailedAtMs, ground.sockets.pollTimeout());
+    return Math.min(partsMs, ownMs, this.punch.pollTimeout(), this.meeting.pollTimeout());
   }
 
   handleTimeout(nowMs: number): void {
-    for (const target of this.punch.takeDue(nowMs)) this.probe(nowMs, target, this.fresh?.carrier ?? MAIN_CARRIER);
+    for (const target of this.punch.takeDue(nowMs)) this.probe(nowMs, target);
+    if (this.punch.hasSpoken && !this.hasSpoken) this.tellSpoken();
     if (nowMs >= this.retryFailedAtMs && this.failedRoute !== undefined) {
       this.connection.probe(nowMs, this.failedRoute);
       this.retries++;
       this.retryFailedAtMs = nowMs + Math.min(PATH_RETRY_MS * 2 ** this.retries, PATH_RETRY_MAX_MS);
     }
     this.meeting.handleTimeout(nowMs);
-    if (nowMs >= this.sprayAtMs) this.beginSpray(nowMs);
-    this.continueSpray(nowMs);
+    this.spray.handleTimeout(nowMs);
+    this.prediction.handleTimeout(nowMs);
+    this.crossing.handleTimeout(nowMs);
     if (nowMs >= this.freshAtMs) this.openFreshSocket(nowMs);
-    if (nowMs >= this.sweepAtMs) this.sweep();
+    this.ground.sockets.handleTimeout(nowMs, () => this.socketsInUse());
   }
 
-  private probe(nowMs: number, address: SocketAddress, carrier: Carrier): void {
-    this.connection.probe(nowMs, this.context.routes.direct(address, carrier));
+  private probe(nowMs: number, address: SocketAddress): void {
+    this.ground.probe(nowMs, address, this.fresh ?? MAIN_CARRIER);
   }
 
-  // ---- the birthday
-
-  private beginSpray(nowMs: number): void {
-    this.sprayAtMs = Number.POSITIVE_INFINITY;
-    const { role } = this;
-    if (this.hasDirect || this.spray !== undefined || (role !== "open-sockets" && role !== "spray-ports")) return;
-    const target = this.sprayTarget();
-    if (target === undefined) return;
-    if (!this.context.network.beginSpray(this)) {
-      this.sprayAtMs = nowMs + SPRAY_AFTER_MS;
-      return;
-    }
-    // The peer's half has to be under way at the same time.
-    this.connection.sendPunch(encodePunch({ round: ++this.sprays, seenFrom: [] }));
-    this.spray = new BirthdaySpray(nowMs, role, target, this.context.random);
-    if (role === "open-sockets") {
-      this.spraySockets = this.context.sockets.open(SPRAY_SOCKETS);
-      for (const carrier of this.spraySockets) this.opened.add(carrier);
-    }
-  }
-
-  /** The peer has begun its half of a spray: ours is due now. */
-  onPunch(nowMs: number): void {
-    if (this.spray === undefined && nowMs >= this.notBeforeMs) this.beginSpray(nowMs);
-  }
-
-  /** Where the peer is seen by others. */
-  private sprayTarget(): SocketAddress | undefined {
-    const candidates = this.theirs?.candidates ?? [];
-    const { hosts } = this.context.network;
-    for (const type of ["port-mapped", "server-reflexive"] as const) {
-      const [target] = plausibleTargets(
-        candidates.filter((candidate) => candidate.type === type),
-        hosts,
-      );
-      if (target !== undefined) return target;
-    }
-    return undefined;
-  }
-
-  private continueSpray(nowMs: number): void {
-    const { spray } = this;
-    if (spray === undefined) return;
-    for (const { address, socket } of spray.takeDue(nowMs)) {
-      this.probe(nowMs, address, socket === undefined ? MAIN_CARRIER : (this.spraySockets[socket] ?? MAIN_CARRIER));
-    }
-    if (!spray.isDone) return;
-    this.endSpray();
-    this.sweepAtMs = nowMs + SPRAY_SOCKET_LINGER_MS;
-    // By then the routers have forgotten this spray's flows.
-    this.sprayAtMs = nowMs + SPRAY_AGAIN_MS * 2 ** Math.min(this.sprays - 1, 5);
-  }
-
-  private endSpray(): void {
-    if (this.spray === undefined) return;
-    this.spray = undefined;
-    this.context.network.endSpray(this);
+  /** A peer whose router we might have spoilt, or that might spoil ours, has been waiting for this. */
+  private tellSpoken(): void {
+    this.hasSpoken = true;
+    const { ourNat, theirNat, isInitiator } = this.ground;
+    if (theirNat !== undefined && waitsForPeer(theirNat, ourNat, !isInitiator)) this.ground.tell("spoken", 0);
   }
 
   // ---- fresh sockets
+
+  /** By then plain punching has had its answers. */
+  private get freshAfterMs(): number {
+    return Math.max(FRESH_SOCKET_AFTER_MS, 4 * this.connection.rttMs);
+  }
 
   /**
    * Probes from the main socket get nowhere although both NATs are easy: one of them keeps a mapping that went wrong, for its
@@ -267,35 +268,44 @@ export class DirectSearch {
    */
   private openFreshSocket(nowMs: number): void {
     this.freshAtMs = Number.POSITIVE_INFINITY;
-    if (this.hasDirect || this.freshSockets >= FRESH_SOCKETS_MAX || this.theirs === undefined) return;
+    if (this.ground.hasDirect || this.freshSockets >= FRESH_SOCKETS_MAX || this.ground.theirs === undefined) return;
     this.freshSockets++;
     this.freshAtMs = nowMs + this.freshAfterMs * 2 ** this.freshSockets;
-    const carrier = this.context.sockets.open(1)[0] as Carrier;
-    this.opened.add(carrier);
-    this.fresh = { carrier, seenAt: undefined };
-    // Sent at once a probe would be lost, for the driver has yet to open the socket; this question is repeated.
-    this.context.queryMappedAddress(nowMs, carrier);
-    this.sweepAtMs = nowMs + this.freshAfterMs * 2 ** (this.freshSockets + 1);
+    // Neither side's first word has helped: both routers may be such as need to be spoken to at the same moment.
+    if (this.freshSockets > 2) this.crossing.start(nowMs);
+    const carriers = this.ground.sockets.open(1);
+    this.ground.sockets.ask(nowMs, carriers);
+    [this.fresh] = carriers;
+    this.ground.sockets.sweepAt(nowMs + this.freshAfterMs * 2 ** (this.freshSockets + 1));
   }
 
-  /** The rendezvous has told where one of our further sockets is seen: it is open, so now it speaks, and then the peer is told of it. */
-  onMappedAddress(nowMs: number, carrier: Carrier, address: SocketAddress): void {
-    if (this.fresh?.carrier !== carrier || this.fresh.seenAt !== undefined || this.theirs === undefined) return;
-    this.fresh.seenAt = address;
-    for (const target of plausibleTargets(this.theirs.candidates, this.context.network.hosts)) {
-      this.probe(nowMs, target, carrier);
-    }
+  /** A NAT has turned out to be hard, where they are of no use; and what the peer aims at is the main socket again. */
+  private endFreshSockets(): void {
+    this.freshAtMs = Number.POSITIVE_INFINITY;
+    if (this.fresh === undefined) return;
+    this.fresh = undefined;
     this.sendCandidates();
   }
 
-  /** Closes the sockets that no path and no search uses. */
-  private sweep(): void {
-    this.sweepAtMs = Number.POSITIVE_INFINITY;
+  /** The rendezvous has told where one of our further sockets is seen. */
+  onMappedAddress(nowMs: number, carrier: Carrier, address: SocketAddress): void {
+    const { ground } = this;
+    if (!ground.sockets.onMappedAddress(carrier, address) || ground.hasDirect) return;
+    this.prediction.onMappedAddress(nowMs);
+    this.crossing.onMappedAddress(nowMs);
+    if (carrier !== this.fresh) return;
+    // It is open, so now it speaks, and then the peer is told of it.
+    for (const target of ground.targets()) this.probe(nowMs, target);
+    this.sendCandidates();
+  }
+
+  /** The sockets that a path or a part of the search uses; what the fresh one was for is over once there is a direct path. */
+  private socketsInUse(): Set<Carrier> {
     const used = new Set(this.connection.paths.all.map((path) => path.route.carrier));
-    if (this.hasDirect && this.fresh !== undefined && !used.has(this.fresh.carrier)) this.fresh = undefined;
-    if (this.fresh !== undefined) used.add(this.fresh.carrier);
-    const idle = [...this.opened].filter((carrier) => !used.has(carrier));
-    for (const carrier of idle) this.opened.delete(carrier);
-    this.context.sockets.close(idle);
+    if (this.ground.hasDirect && this.fresh !== undefined && !used.has(this.fresh)) this.fresh = undefined;
+    if (this.fresh !== undefined) used.add(this.fresh);
+    for (const part of [this.spray, this.prediction, this.crossing])
+      for (const carrier of part.inUse) used.add(carrier);
+    return used;
   }
 }

@@ -4,7 +4,6 @@
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
 import { OBSERVED_ADDRESSES_MAX } from "../base/limits.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
-import type { DirectSearch } from "./direct-search.ts";
 
 /** Before anything was measured. */
 export const UNKNOWN_NAT: NatBehaviour = { mapping: "unknown", filtering: "unknown", portsPreserved: false };
@@ -18,7 +17,7 @@ export class OwnNetwork {
   observed: readonly SocketAddress[] = [];
   nat = UNKNOWN_NAT;
   private readonly spray: boolean;
-  private spraying: DirectSearch | undefined;
+  private spraying: object | undefined;
 
   /** @param spray whether sprays are allowed at all. */
   constructor(spray: boolean) {
@@ -35,14 +34,14 @@ export class OwnNetwork {
     return true;
   }
 
-  /** @returns whether this search may spray now. */
-  beginSpray(search: DirectSearch): boolean {
-    if (!this.spray || this.spraying !== undefined) return false;
+  /** @returns whether this search may spray now, or does so already. */
+  beginSpray(search: object): boolean {
+    if (!this.spray || (this.spraying !== undefined && this.spraying !== search)) return false;
     this.spraying = search;
     return true;
   }
 
-  endSpray(search: DirectSearch): void {
+  endSpray(search: object): void {
     if (this.spraying === search) this.spraying = undefined;
   }
 }

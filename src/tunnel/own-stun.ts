@@ -28,7 +28,7 @@ export interface OwnStunConfig {
   readonly sockets: OwnSockets;
   /** Addresses of our rendezvous, the one in use first. */
   servers(): readonly SocketAddress[];
-  onMeasured(nat: NatBehaviour): void;
+  onMeasured(nowMs: number, nat: NatBehaviour): void;
 }
 
 /** Where the socket of a carrier is seen. */
@@ -45,8 +45,8 @@ export class OwnStun {
   private readonly transactions: StunTransactions;
   private queries: readonly StunTransaction[] = [];
   private discovery: NatDiscovery | undefined;
-  /** The filtering test has a socket of its own, from which nothing was ever sent to anybody. */
-  private filteringSocket: Carrier[] = [];
+  /** Two of the tests have a socket each of their own, from which nothing was ever sent to anybody. */
+  private ownSockets: Carrier[] = [];
   private startAtMs = NEVER;
   /** With which servers the present network was measured; undefined where it was not. */
   private measuredWith: string | undefined;
@@ -95,15 +95,15 @@ export class OwnStun {
     this.discovery = undefined;
     this.measuredWith = undefined;
     this.startAtMs = NEVER;
-    this.config.sockets.close(this.filteringSocket);
-    this.filteringSocket = [];
+    this.config.sockets.close(this.ownSockets);
+    this.ownSockets = [];
   }
 
   private prepare(startAtMs: number): void {
     this.stop();
     this.startAtMs = startAtMs;
-    // The driver opens it by then.
-    this.filteringSocket = this.config.sockets.open(1);
+    // The driver opens them by then.
+    this.ownSockets = this.config.sockets.open(2);
   }
 
   /** IPv4 where there is any, since NATs are there; a firewall in front of IPv6 is measured where there is nothing else. */
@@ -129,8 +129,8 @@ export class OwnStun {
     const { routes, random, network } = this.config;
     const servers = this.servers();
     const port = network.hosts[0]?.port;
-    const [carrier] = this.filteringSocket;
-    if (servers.length === 0 || port === undefined || carrier === undefined) {
+    const [filtering, unsolicited] = this.ownSockets;
+    if (servers.length === 0 || port === undefined || filtering === undefined || unsolicited === undefined) {
       this.stop();
       return;
     }
@@ -142,7 +142,8 @@ export class OwnStun {
       servers,
       localHosts: network.hosts.map(({ host }) => host),
       socket: { carrier: 0, port },
-      filteringSocket: { carrier },
+      filteringSocket: { carrier: filtering },
+      unsolicitedSocket: { carrier: unsolicited },
     });
     this.discovery.start(nowMs);
   }
@@ -152,7 +153,7 @@ export class OwnStun {
     const { discovery } = this;
     if (discovery !== undefined) {
       discovery.handleDatagram(nowMs, from, packet, carrier);
-      this.collect(discovery);
+      this.collect(nowMs, discovery);
     }
     this.transactions.handlePacket(nowMs, from, packet, carrier);
     const answered = this.queries.find(({ state }) => state === "answered");
@@ -169,35 +170,44 @@ export class OwnStun {
     const { discovery } = this;
     if (discovery === undefined) return;
     discovery.handleTimeout(nowMs);
-    this.collect(discovery);
+    this.collect(nowMs, discovery);
   }
 
-  private collect(discovery: NatDiscovery): void {
+  private collect(nowMs: number, discovery: NatDiscovery): void {
+    const { network } = this.config;
+    if (discovery.takesUnsolicited.value === true && !network.nat.takesUnsolicited) {
+      this.config.onMeasured(nowMs, { ...network.nat, takesUnsolicited: true });
+    }
     const report = discovery.pollEvent();
     if (report === undefined) return;
     const { measuredWith } = this;
     this.stop();
     // Where nobody answered, the next session with a rendezvous is the time to ask again.
     this.measuredWith = report.udp ? measuredWith : undefined;
-    this.tell(report);
+    this.tell(nowMs, report);
   }
 
   /** What could not be measured this time is as it was: the network has not changed. */
-  private tell(report: NatReport): void {
+  private tell(nowMs: number, report: NatReport): void {
     const { log, network } = this.config;
     const before = network.nat;
     const measured = natBehaviourOf(report);
+    const portStride = measured.mapping === "unknown" ? before.portStride : measured.portStride;
     const nat = {
       mapping: measured.mapping === "unknown" ? before.mapping : measured.mapping,
       filtering: measured.filtering === "unknown" ? before.filtering : measured.filtering,
       portsPreserved: report.portsPreserved.value ?? before.portsPreserved,
+      takesUnsolicited: report.takesUnsolicited.value ?? before.takesUnsolicited ?? false,
+      ...(portStride === undefined ? {} : { portStride }),
     };
     log.debug("measured the NAT", { ...nat, translated: report.translated });
     const isNews =
       nat.mapping !== before.mapping ||
       nat.filtering !== before.filtering ||
-      nat.portsPreserved !== before.portsPreserved;
-    if (isNews) this.config.onMeasured(nat);
+      nat.portsPreserved !== before.portsPreserved ||
+      nat.takesUnsolicited !== (before.takesUnsolicited ?? false) ||
+      nat.portStride !== before.portStride;
+    if (isNews) this.config.onMeasured(nowMs, nat);
   }
 
   pollTimeout(): number {

@@ -55,9 +55,14 @@ export class Peer {
     return this.connection.role === "initiator";
   }
 
-  /** Our addresses, or what is known of our NAT, are others now. */
+  /** Our addresses are others now. */
   sendCandidates(): void {
     this.search.sendCandidates();
+  }
+
+  /** What is known of our NAT has changed. */
+  onNatMeasured(nowMs: number): void {
+    this.search.onNatMeasured(nowMs);
   }
 
   /** Our addresses changed, or the host woke up: everything is asked anew. */
@@ -162,7 +167,7 @@ export class Peer {
         this.search.onCandidates(nowMs, event.body);
         break;
       case "punch":
-        this.search.onPunch(nowMs);
+        this.search.onPunch(nowMs, event.body);
         break;
       case "active-path":
         this.pathToTell = true;

@@ -31,6 +31,10 @@ export interface NatBehaviour {
   readonly filtering: NatDependence;
   /** Whether the port outside is the one inside. */
   readonly portsPreserved: boolean;
+  /** Whether the router takes packets in that nobody asked for, and so loses the mapping towards their sender. */
+  readonly takesUnsolicited?: boolean;
+  /** How much higher each new mapping's port is than the one before, 1 to 255, where ports are given in sequence. */
+  readonly portStride?: number;
 }
 
 /** The body of a CANDIDATES frame. */
@@ -39,14 +43,26 @@ export interface CandidatesBody {
   readonly candidates: readonly Candidate[];
 }
 
+/** What a side has done, or is about to do. The index in the list is the byte on the wire minus one. */
+const punchSteps = ["spoken", "spray", "crossing", "prediction"] as const;
+export type PunchStep = (typeof punchSteps)[number];
+
 /** The body of a PUNCH frame. */
 export interface PunchBody {
+  /**
+   * spoken: the sender's probes to the receiver's candidates have left, and now the receiver's may come. spray: the sender's half of a
+   * spray begins now. crossing: the sender's sockets for packets that are to cross each other. prediction: the sender's newest mapping.
+   */
+  readonly step: PunchStep;
   readonly round: number;
-  /** The addresses from which the sender has seen the receiver's probes come. */
-  readonly seenFrom: readonly SocketAddress[];
+  /** Where the sender's sockets for this step are seen; none where it needs none. */
+  readonly addresses: readonly SocketAddress[];
 }
 
 const PORTS_PRESERVED_BIT = 0x01;
+const TAKES_UNSOLICITED_BIT = 0x02;
+/** The largest that its byte holds. */
+const PORT_STRIDE_MAX = 0xff;
 /** Of a candidate's type. */
 const TCP_BIT = 0x80;
 
@@ -54,12 +70,15 @@ const TCP_BIT = 0x80;
 export function encodeCandidates(body: CandidatesBody): Uint8Array {
   const { nat, candidates } = body;
   assert(candidates.length <= CANDIDATES_MAX, "too many candidates");
-  let lengthBytes = 3 + varintBytes(candidates.length);
+  const { portsPreserved, takesUnsolicited = false, portStride = 0 } = nat;
+  assert(portStride >= 0 && portStride <= PORT_STRIDE_MAX, "stride of ports out of range");
+  let lengthBytes = 4 + varintBytes(candidates.length);
   for (const { address } of candidates) lengthBytes += 1 + socketAddressBytes(address);
   const writer = new ByteWriter(new Uint8Array(lengthBytes));
   writer.uint8(natDependences.indexOf(nat.mapping));
   writer.uint8(natDependences.indexOf(nat.filtering));
-  writer.uint8(nat.portsPreserved ? PORTS_PRESERVED_BIT : 0);
+  writer.uint8((portsPreserved ? PORTS_PRESERVED_BIT : 0) | (takesUnsolicited ? TAKES_UNSOLICITED_BIT : 0));
+  writer.uint8(portStride);
   writer.varint(candidates.length);
   for (const { type, transport, address } of candidates) {
     writer.uint8((candidateTypes.indexOf(type) + 1) | (transport === "tcp" ? TCP_BIT : 0));
@@ -73,7 +92,8 @@ export function decodeCandidates(bytes: Uint8Array): CandidatesBody {
   return whole("CANDIDATES", bytes, (reader) => {
     const mapping = readDependence(reader);
     const filtering = readDependence(reader);
-    const portsPreserved = (reader.uint8() & PORTS_PRESERVED_BIT) !== 0;
+    const flags = reader.uint8();
+    const portStride = reader.uint8();
     const candidates: Candidate[] = [];
     for (let left = readCount(reader, CANDIDATES_MAX); left > 0; left--) {
       const byte = reader.uint8();
@@ -82,30 +102,41 @@ export function decodeCandidates(bytes: Uint8Array): CandidatesBody {
       const address = readSocketAddress(reader);
       candidates.push((byte & TCP_BIT) === 0 ? { type, address } : { type, transport: "tcp", address });
     }
-    return { nat: { mapping, filtering, portsPreserved }, candidates };
+    const portsPreserved = (flags & PORTS_PRESERVED_BIT) !== 0;
+    const nat: NatBehaviour = {
+      mapping,
+      filtering,
+      portsPreserved,
+      ...((flags & TAKES_UNSOLICITED_BIT) === 0 ? {} : { takesUnsolicited: true }),
+      ...(portStride === 0 ? {} : { portStride }),
+    };
+    return { nat, candidates };
   });
 }
 
 /** @returns the body of a PUNCH frame; at most PUNCH_ADDRESSES_MAX addresses. */
 export function encodePunch(body: PunchBody): Uint8Array {
-  const { round, seenFrom } = body;
-  assert(seenFrom.length <= PUNCH_ADDRESSES_MAX, "too many addresses in a PUNCH");
-  let lengthBytes = varintBytes(round) + varintBytes(seenFrom.length);
-  for (const address of seenFrom) lengthBytes += socketAddressBytes(address);
+  const { step, round, addresses } = body;
+  assert(addresses.length <= PUNCH_ADDRESSES_MAX, "too many addresses in a PUNCH");
+  let lengthBytes = 1 + varintBytes(round) + varintBytes(addresses.length);
+  for (const address of addresses) lengthBytes += socketAddressBytes(address);
   const writer = new ByteWriter(new Uint8Array(lengthBytes));
+  writer.uint8(punchSteps.indexOf(step) + 1);
   writer.varint(round);
-  writer.varint(seenFrom.length);
-  for (const address of seenFrom) writeSocketAddress(writer, address);
+  writer.varint(addresses.length);
+  for (const address of addresses) writeSocketAddress(writer, address);
   return writer.bytes;
 }
 
 /** @throws ProtocolError with frameEncoding where the body cannot be read. */
 export function decodePunch(bytes: Uint8Array): PunchBody {
   return whole("PUNCH", bytes, (reader) => {
+    const step = punchSteps[reader.uint8() - 1];
+    if (step === undefined) throw new OutOfBounds("unknown step of a punch");
     const round = reader.varint();
-    const seenFrom: SocketAddress[] = [];
-    for (let left = readCount(reader, PUNCH_ADDRESSES_MAX); left > 0; left--) seenFrom.push(readSocketAddress(reader));
-    return { round, seenFrom };
+    const addresses: SocketAddress[] = [];
+    for (let left = readCount(reader, PUNCH_ADDRESSES_MAX); left > 0; left--) addresses.push(readSocketAddress(reader));
+    return { step, round, addresses };
   });
 }
 

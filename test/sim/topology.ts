@@ -35,6 +35,8 @@ const NAT_KINDS = {
   linux: [{ kind: "conntrack" }],
   symmetric: [SYMMETRIC],
   symmetricSequential: [{ ...SYMMETRIC, ports: "sequential" }],
+  /** Ports rise by one to three. */
+  symmetricStriding: [{ ...SYMMETRIC, ports: "striding" }],
   cgn: [HOME, CARRIER],
   cgnSymmetric: [HOME, { ...SYMMETRIC, flowsMax: 65_536 }],
   udpBlocked: [{ kind: "udp-blocked" }],

@@ -8,8 +8,8 @@ import { SeededRandom } from "../sim/seeded-random.ts";
 
 const target = { family: 4, host: "198.51.100.7", port: 4321 } as const;
 
-function runAll(role: "open-sockets" | "spray-ports"): { atMs: number; probe: SprayProbe }[] {
-  const spray = new BirthdaySpray(0, role, target, new SeededRandom(1));
+function runAll(role: "open-sockets" | "spray-ports", inTurn = false): { atMs: number; probe: SprayProbe }[] {
+  const spray = new BirthdaySpray(0, role, target, new SeededRandom(1), inTurn);
   const all: { atMs: number; probe: SprayProbe }[] = [];
   for (let atMs = 0; !spray.isDone; atMs = spray.pollTimeout()) {
     for (const probe of spray.takeDue(atMs)) all.push({ atMs, probe });
@@ -44,6 +44,18 @@ test("many sockets: each once, towards the one address, the last ones when the o
   const portsDoneMs = runAll("spray-ports").at(-1)?.atMs as number;
   assert.ok((all.at(-1)?.atMs as number) > portsDoneMs);
   assert.ok(all.filter(({ atMs }) => atMs > portsDoneMs).length >= 90);
+});
+
+test("where the sides take turns no socket is opened before all ports have been tried, and it is over sooner", () => {
+  const ports = runAll("spray-ports", true);
+  const sockets = runAll("open-sockets", true);
+  assert.ok((sockets[0]?.atMs as number) > (ports.at(-1)?.atMs as number));
+  assert.ok((sockets.at(-1)?.atMs as number) < 4_000);
+  const both = [...ports, ...sockets];
+  assert.ok(both.length < 1_000);
+  assert.ok(mostInASecond(both.map(({ atMs }) => atMs)) <= 300);
+  // A chance of 96 % and more.
+  assert.ok((1 - sockets.length / 64_512) ** ports.length < 0.04);
 });
 
 test("both sides together stay below a thousand flows and 300 new ones a second", () => {

@@ -57,11 +57,16 @@ export function addClient(world: World, kind: NatKind, link: Partial<LinkSetting
   return site.addHost("A", { port: 4001 });
 }
 
+interface Further {
+  readonly carrier: number;
+  readonly port: number;
+}
+
 /** Runs a discovery to its end. */
 export function discover(world: World, client: Host, servers: readonly SocketAddress[], limitMs = 20_000): NatReport {
-  const further = [1, 2].map((carrier) => ({ carrier, port: 4001 + carrier }));
+  const further = [1, 2, 3].map((carrier) => ({ carrier, port: 4001 + carrier }));
   for (const { carrier, port } of further) client.openSocket(carrier, port);
-  const [filteringSocket, hairpinSocket] = further as [(typeof further)[0], (typeof further)[0]];
+  const [filteringSocket, hairpinSocket, unsolicitedSocket] = further as [Further, Further, Further];
   const config: NatDiscoveryConfig = {
     routes: new RouteTable(),
     random: new SeededRandom(world.options.seed).fork("discovery"),
@@ -70,6 +75,7 @@ export function discover(world: World, client: Host, servers: readonly SocketAdd
     socket: { carrier: 0, port: client.port },
     filteringSocket,
     hairpinSocket,
+    unsolicitedSocket,
   };
   const machine = new NatDiscovery(config);
   let report: NatReport | undefined;

@@ -1,8 +1,9 @@
 // Two agents behind NATs of given kinds, from first contact until both are direct: how long it took, and what it cost the routers.
 
+import type { AgentSettings } from "../../src/tunnel/agent.ts";
 import type { NatBehaviour } from "../../src/wire/candidate.ts";
 import type { Scenario } from "../sim/for-seeds.ts";
-import type { NatKind, TwoNatsOptions } from "../sim/topology.ts";
+import type { NatKind, Site, TwoNatsOptions } from "../sim/topology.ts";
 import { Deployment } from "./deployment.ts";
 
 type Dependence = NatBehaviour["mapping"];
@@ -26,7 +27,9 @@ export const BEHAVIOURS = {
   symmetric: HARD,
   cgn: EASY,
   cgnSymmetric: HARD,
-  badRouter: EASY,
+  symmetricSequential: { ...HARD, portStride: 1 },
+  symmetricStriding: { ...HARD, portStride: 1 },
+  badRouter: { ...EASY, takesUnsolicited: true },
 } as const satisfies Partial<Record<NatKind, NatBehaviour>>;
 
 export type MeasuredKind = keyof typeof BEHAVIOURS;
@@ -39,6 +42,7 @@ export interface MeetingOptions extends TwoNatsOptions {
   /** What the agents know of their NATs; what a measurement says unless told. */
   readonly natA?: NatBehaviour;
   readonly natB?: NatBehaviour;
+  readonly settings?: Partial<AgentSettings>;
 }
 
 export interface Meeting {
@@ -47,24 +51,54 @@ export interface Meeting {
   readonly directMs: number;
   /** Most flows alive in the outermost router of each side. */
   readonly flows: readonly [number, number];
+  /** Most new flows within a second there. */
+  readonly newPerSecond: readonly [number, number];
+}
+
+const SAMPLES_PER_SECOND = 20;
+
+/** Flows that come up in a router, looked at while none expires. */
+class FlowRate {
+  most = 0;
+  private readonly site: Site;
+  private readonly alive: number[] = [];
+
+  constructor(site: Site) {
+    this.site = site;
+  }
+
+  sample(nowMs: number): void {
+    this.alive.push(this.site.outermost?.translator.flowsAlive(nowMs) ?? 0);
+    const before = this.alive.at(-1 - SAMPLES_PER_SECOND) ?? 0;
+    this.most = Math.max(this.most, (this.alive.at(-1) as number) - before);
+  }
 }
 
 /** Lets the two meet. @param limitMs how long a direct path is waited for. */
 export function meet(scenario: Scenario, options: MeetingOptions, limitMs: number): Meeting {
   const world = scenario.world();
-  const deployment = new Deployment(world, options);
+  const deployment = new Deployment(world, options, options.settings);
   const { device, laptop, nats } = deployment;
-  device.agent.setNatBehaviour(options.natA ?? BEHAVIOURS[options.a]);
-  laptop.agent.setNatBehaviour(options.natB ?? BEHAVIOURS[options.b]);
+  device.agent.setNatBehaviour(world.nowMs, options.natA ?? BEHAVIOURS[options.a]);
+  laptop.agent.setNatBehaviour(world.nowMs, options.natB ?? BEHAVIOURS[options.b]);
   deployment.expose();
   world.runFor(500);
   deployment.connect();
   const contactMs = world.nowMs;
   const isDirect = (): boolean => device.paths.at(-1) === "direct" && laptop.paths.at(-1) === "direct";
-  while (!isDirect() && world.nowMs < contactMs + limitMs) world.runFor(1);
+  const rates = [new FlowRate(nats.siteA), new FlowRate(nats.siteB)] as const;
+  for (let ms = 0; !isDirect() && ms < limitMs; ms++) {
+    world.runFor(1);
+    if (ms % (1_000 / SAMPLES_PER_SECOND) === 0) for (const rate of rates) rate.sample(world.nowMs);
+  }
   const directMs = isDirect() ? world.nowMs - contactMs : Number.POSITIVE_INFINITY;
-  const flowsOf = (site: typeof nats.siteA): number => site.outermost?.translator.flowsPeak ?? 0;
-  return { deployment, directMs, flows: [flowsOf(nats.siteA), flowsOf(nats.siteB)] };
+  const flowsOf = (site: Site): number => site.outermost?.translator.flowsPeak ?? 0;
+  return {
+    deployment,
+    directMs,
+    flows: [flowsOf(nats.siteA), flowsOf(nats.siteB)],
+    newPerSecond: [rates[0].most, rates[1].most],
+  };
 }
 
 /** @returns the smallest value that this share of all does not exceed. */

@@ -30,12 +30,21 @@ const candidate: fc.Arbitrary<Candidate> = fc.oneof(
   record({ type: candidateType, transport: fc.constant("tcp"), address: socketAddress }),
 );
 const candidatesBody: fc.Arbitrary<CandidatesBody> = record({
-  nat: record({ mapping: dependence, filtering: dependence, portsPreserved: fc.boolean() }),
+  nat: fc
+    .tuple(dependence, dependence, fc.boolean(), fc.boolean(), fc.nat(255))
+    .map(([mapping, filtering, portsPreserved, takesUnsolicited, portStride]) => ({
+      mapping,
+      filtering,
+      portsPreserved,
+      ...(takesUnsolicited ? { takesUnsolicited } : {}),
+      ...(portStride > 0 ? { portStride } : {}),
+    })),
   candidates: fc.array(candidate, { maxLength: CANDIDATES_MAX }),
 });
 const punchBody: fc.Arbitrary<PunchBody> = record({
+  step: fc.constantFrom("spoken", "spray", "crossing", "prediction"),
   round: varintValue,
-  seenFrom: fc.array(socketAddress, { maxLength: PUNCH_ADDRESSES_MAX }),
+  addresses: fc.array(socketAddress, { maxLength: PUNCH_ADDRESSES_MAX }),
 });
 
 const v4 = { family: 4, host: "192.0.2.1", port: 4700 } as const;
@@ -55,18 +64,31 @@ test("CANDIDATES is the NAT's behaviour and a list of type and address", () => {
   const reflexive = "04c0000201125c";
   assert.equal(
     hex(bytes),
-    `01030105${"01"}0620010db800000000000000000000000101bb02${reflexive}03${reflexive}04${reflexive}82${reflexive}`,
+    `0103010005${"01"}0620010db800000000000000000000000101bb02${reflexive}03${reflexive}04${reflexive}82${reflexive}`,
   );
   const nothing = encodeCandidates({
     nat: { mapping: "unknown", filtering: "address-dependent", portsPreserved: false },
     candidates: [],
   });
-  assert.equal(hex(nothing), "00020000");
+  assert.equal(hex(nothing), "0002000000");
+  const known = encodeCandidates({
+    nat: {
+      mapping: "endpoint-independent",
+      filtering: "unknown",
+      portsPreserved: true,
+      takesUnsolicited: true,
+      portStride: 2,
+    },
+    candidates: [],
+  });
+  assert.equal(hex(known), "0100030200");
 });
 
-test("PUNCH is the round and a list of addresses", () => {
-  assert.equal(hex(encodePunch({ round: 300, seenFrom: [v4] })), "412c0104c0000201125c");
-  assert.equal(hex(encodePunch({ round: 0, seenFrom: [] })), "0000");
+test("PUNCH is the step, the round and a list of addresses", () => {
+  assert.equal(hex(encodePunch({ step: "crossing", round: 300, addresses: [v4] })), "03412c0104c0000201125c");
+  assert.equal(hex(encodePunch({ step: "spoken", round: 0, addresses: [] })), "010000");
+  assert.equal(hex(encodePunch({ step: "spray", round: 1, addresses: [] })), "020100");
+  assert.equal(hex(encodePunch({ step: "prediction", round: 1, addresses: [] })), "040100");
 });
 
 test("bodies are read back as they were written", () => {
@@ -80,31 +102,31 @@ test("bodies are read back as they were written", () => {
 
 test("a body that cannot be read closes the connection", () => {
   const isFrameEncoding = (error: unknown) => error instanceof ProtocolError && error.code === closeCode.frameEncoding;
-  const candidates = ["", "010301", "040000 00", "000400 00", "000000 01", "000000 01 00 04c0000201125c"];
+  const candidates = ["", "01030100", "04000000 00", "00040000 00", "00000000 01", "00000000 01 00 04c0000201125c"];
   const more = [
-    "000000 01 05 04c0000201125c",
-    "000000 01 01 05c0000201125c",
-    "000000 01 01 04c00002010000",
-    "00000000 00",
+    "00000000 01 05 04c0000201125c",
+    "00000000 01 01 05c0000201125c",
+    "00000000 01 01 04c00002010000",
+    "0000000000 00",
   ];
   for (const text of [...candidates, ...more]) {
     assert.throws(() => decodeCandidates(fromHex(text)), isFrameEncoding, text);
   }
-  for (const text of ["", "00", "0001", "0001 04c00002", "0000 00"]) {
+  for (const text of ["", "01", "0100", "010001", "010001 04c00002", "010000 00", "000000", "050000"]) {
     assert.throws(() => decodePunch(fromHex(text)), isFrameEncoding, text);
   }
 });
 
 test("more addresses than the bound are refused before they are read, and never written", () => {
-  const seenFrom = new Array(PUNCH_ADDRESSES_MAX + 1).fill(v4);
-  const list = `${(PUNCH_ADDRESSES_MAX + 1).toString(16)}${"04c0000201125c".repeat(seenFrom.length)}`;
-  assert.throws(() => decodePunch(fromHex(`00${list}`)), ProtocolError);
-  assert.throws(() => encodePunch({ round: 0, seenFrom }), AssertionError);
+  const addresses = new Array(PUNCH_ADDRESSES_MAX + 1).fill(v4);
+  const list = `${(PUNCH_ADDRESSES_MAX + 1).toString(16)}${"04c0000201125c".repeat(addresses.length)}`;
+  assert.throws(() => decodePunch(fromHex(`0100${list}`)), ProtocolError);
+  assert.throws(() => encodePunch({ step: "spoken", round: 0, addresses }), AssertionError);
   const candidates = new Array(CANDIDATES_MAX + 1).fill({ type: "host", address: v4 });
   const nat = { mapping: "unknown", filtering: "unknown", portsPreserved: false } as const;
   assert.throws(() => encodeCandidates({ nat, candidates }), AssertionError);
   const listed = `${(CANDIDATES_MAX + 1).toString(16)}${"0104c0000201125c".repeat(candidates.length)}`;
-  assert.throws(() => decodeCandidates(fromHex(`000000${listed}`)), ProtocolError);
+  assert.throws(() => decodeCandidates(fromHex(`00000000${listed}`)), ProtocolError);
 });
 
 test("no bytes make a decoder throw anything but a ProtocolError", () => {

@@ -1,0 +1,142 @@
+// Crossing packets, between two routers that are spoilt by what comes too early (see ../traversal/crossing.ts). Each round has new
+// sockets on both sides, because a pair of ports that failed is lost for as long as the routers remember it:
+//
+//   responder  opens sockets, learns where they are seen ── PUNCH(crossing, its sockets) ──▶
+//   initiator  has done the same                         ◀─ PUNCH(crossing, its sockets) ───
+//              begins half a round trip later                    begins when that comes
+//
+// The responder counts the rounds, and begins another one when no packets have met.
+
+import type { SocketAddress } from "../base/address.ts";
+import {
+  CROSSING_AGAIN_FIRST_MS,
+  CROSSING_AGAIN_MS,
+  CROSSING_REST_MS,
+  CROSSING_ROUNDS,
+  CROSSING_SOCKETS,
+  CROSSING_SOCKETS_FIRST,
+  CROSSING_WAIT_MS,
+  SPRAY_SOCKET_LINGER_MS,
+} from "../base/limits.ts";
+import type { Carrier } from "../base/route.ts";
+import { Crossing } from "../traversal/crossing.ts";
+import type { PunchBody } from "../wire/candidate.ts";
+import type { SearchGround } from "./search-ground.ts";
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class CrossingSearch {
+  private readonly ground: SearchGround;
+  private round = 0;
+  private series = 0;
+  /** All rounds of a series have failed. */
+  private isResting = false;
+  private carriers: readonly Carrier[] = [];
+  private theirs: readonly SocketAddress[] | undefined;
+  private isTold = false;
+  private crossing: Crossing | undefined;
+  /** Until when a round may be without an answer; the responder's next one begins then. */
+  private nextAtMs = NEVER;
+  private startedAtMs = 0;
+
+  constructor(ground: SearchGround) {
+    this.ground = ground;
+  }
+
+  /** The sockets of the present round. */
+  get inUse(): readonly Carrier[] {
+    return this.carriers;
+  }
+
+  /** To be called as soon as it is known that there is need of it, and again whenever something has changed. */
+  start(nowMs: number): void {
+    // The initiator's later rounds begin at the responder's word.
+    if (this.ground.isInitiator && this.round > 0) return;
+    if (this.carriers.length === 0 && this.nextAtMs === NEVER) this.beginRound(nowMs, this.round + 1);
+  }
+
+  stop(): void {
+    this.ground.network.endSpray(this);
+    this.isResting = false;
+    this.carriers = [];
+    this.crossing = undefined;
+    this.nextAtMs = NEVER;
+    this.series = 0;
+  }
+
+  pollTimeout(): number {
+    return Math.min(this.nextAtMs, this.crossing?.pollTimeout() ?? NEVER);
+  }
+
+  handleTimeout(nowMs: number): void {
+    const { crossing, ground, theirs } = this;
+    for (const pair of crossing?.takeDue(nowMs) ?? []) {
+      const [carrier, address] = [this.carriers[pair.ours], theirs?.[pair.theirs]];
+      if (carrier !== undefined && address !== undefined) ground.probe(nowMs, address, carrier);
+    }
+    if (nowMs < this.nextAtMs) return;
+    this.nextAtMs = NEVER;
+    this.carriers = [];
+    this.crossing = undefined;
+    ground.network.endSpray(this);
+    ground.sockets.sweepAt(nowMs + SPRAY_SOCKET_LINGER_MS);
+    if (ground.hasDirect || ground.isInitiator) return;
+    if (this.isResting || this.round % CROSSING_ROUNDS !== 0) {
+      this.beginRound(nowMs, this.round + 1);
+    } else {
+      this.isResting = true;
+      this.nextAtMs = nowMs + CROSSING_REST_MS * 2 ** Math.min(this.series++, 5);
+    }
+  }
+
+  onMappedAddress(nowMs: number): void {
+    this.proceed(nowMs);
+  }
+
+  onPunch(nowMs: number, { round, addresses }: PunchBody): void {
+    const { ground } = this;
+    if (ground.hasDirect) return;
+    if (ground.isInitiator && (round !== this.round || this.carriers.length === 0)) this.beginRound(nowMs, round);
+    if (round !== this.round || this.carriers.length === 0 || this.theirs !== undefined) return;
+    this.theirs = addresses;
+    if (!ground.isInitiator) this.cross(nowMs);
+    else this.proceed(nowMs);
+  }
+
+  private beginRound(nowMs: number, round: number): void {
+    const { ground } = this;
+    this.round = round;
+    this.isResting = false;
+    this.theirs = undefined;
+    this.isTold = false;
+    this.crossing = undefined;
+    this.startedAtMs = nowMs;
+    this.nextAtMs = nowMs + Math.max(CROSSING_WAIT_MS, 3 * ground.connection.rttMs);
+    // It is a spray in that it is bounded, one at a time, and left out where sprays are.
+    if (!ground.network.beginSpray(this)) return;
+    this.carriers = ground.sockets.open(round % CROSSING_ROUNDS === 1 ? CROSSING_SOCKETS_FIRST : CROSSING_SOCKETS);
+    ground.sockets.ask(nowMs, this.carriers);
+  }
+
+  /** Tells the peer as soon as all our sockets have been seen, the initiator not before it knows the peer's. */
+  private proceed(nowMs: number): void {
+    const { ground, carriers } = this;
+    if (this.isTold || carriers.length === 0 || (ground.isInitiator && this.theirs === undefined)) return;
+    const seen = carriers.flatMap((carrier) => ground.sockets.seenAt(carrier) ?? []);
+    if (seen.length < carriers.length) return;
+    this.isTold = true;
+    ground.tell("crossing", this.round, seen);
+    if (ground.isInitiator) this.cross(nowMs);
+  }
+
+  private cross(nowMs: number): void {
+    const { ground, carriers, theirs = [] } = this;
+    const rttMs = ground.connection.paths.active?.rtt.minMs ?? ground.connection.rttMs;
+    const startAtMs = ground.isInitiator ? nowMs + rttMs / 2 : nowMs;
+    // What was too short is tried longer, and the other way round.
+    const widening = this.round % 2 === 1 ? 1 : 4;
+    this.crossing = new Crossing(startAtMs, ground.isInitiator, carriers.length, theirs.length, rttMs, widening);
+    const againMs = carriers.length === CROSSING_SOCKETS ? CROSSING_AGAIN_MS : CROSSING_AGAIN_FIRST_MS;
+    this.nextAtMs = Math.max(this.startedAtMs + againMs, nowMs + 3 * rttMs);
+  }
+}

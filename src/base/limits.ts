@@ -135,7 +135,7 @@ export const QUEUE_LIMIT_MS_MAX = 1_000;
 /** So many batches are in flight besides, or a sender and a receiver that work in batches would wait for each other. */
 export const QUEUE_LIMIT_BATCHES = 3;
 /** A batch is what a path delivers in this time, up to what two calls to the socket take; smaller ones were seen to cost CPU. */
-export const QUEUE_LIMIT_BATCH_MS = 2;
+export const QUEUE_LIMIT_BATCH_MS = 1.2;
 export const QUEUE_LIMIT_BATCH_BYTES_MAX = 128 * 1024;
 /** A path's rate is taken over this time at the least, and the greatest rate counts for this long, and up to twice as long. */
 export const QUEUE_LIMIT_INTERVAL_MS = 10;

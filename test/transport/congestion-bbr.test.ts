@@ -190,7 +190,7 @@ test("losses that prove spurious are taken back", () => {
   path.run(3_000);
   const { bbr } = path;
   assert.equal(bbr.model.longTermInFlightBytes, Number.POSITIVE_INFINITY);
-  while (bbr.state !== "up") path.run(1);
+  for (let i = 0; i < 5_000 && bbr.state !== "up"; i++) path.run(1);
   path.run(20);
   const from = path.lowestRemembered;
   for (let n = from; n < from + 20; n++) bbr.onPacketLost(path.nowMs, n, MSS);

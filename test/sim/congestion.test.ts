@@ -1,0 +1,155 @@
+// Both congestion controllers on simulated slow links: how much of the link they use, how long packets wait for it, how flows share it.
+// Nothing here is a timing: the clock is virtual, and a run repeats exactly. Figures are held to those of congestion-record.ts,
+// with some room for changes that only shift who meets which loss.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type CongestionName, congestionControllers } from "../../src/transport/congestion-choice.ts";
+import { runBottleneck } from "./bottleneck.ts";
+import { measureCell } from "./congestion-grid.ts";
+import { congestionRecord } from "./congestion-record.ts";
+
+const { cubic, bbr } = congestionControllers;
+
+/** Full packets of 1452 bytes carry 1400 or so of a stream in 1480 on the link: more than this of a link's rate is not to be had. */
+const UTILISATION_MAX = 0.96;
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+for (const controller of ["cubic", "bbr"] as const satisfies CongestionName[]) {
+  test(`${controller} uses each link as it was seen to, and makes no longer a queue`, () => {
+    for (const record of congestionRecord) {
+      const { rateMbps, rttMs, lossPercent, bufferBdp } = record.cell;
+      const what = `${rateMbps} Mbit/s, ${rttMs} ms, ${lossPercent} % of loss, ${bufferBdp} BDP of buffer`;
+      const expected = record[controller];
+      const { utilisation, queueMs } = measureCell(record.cell, controller);
+      assert.ok(utilisation <= UTILISATION_MAX, `${what}: ${percent(utilisation)} cannot be`);
+      const least = expected.utilisation * (lossPercent === 0 ? 0.97 : 0.85);
+      assert.ok(utilisation >= least, `${what}: ${percent(utilisation)}, was ${percent(expected.utilisation)}`);
+      const most = expected.queueMs * 1.25 + 0.03 * rttMs + 1;
+      assert.ok(queueMs <= most, `${what}: a queue of ${queueMs.toFixed(1)} ms, was ${expected.queueMs} ms`);
+    }
+  });
+}
+
+test("the record itself is good enough: no link without loss is left idle, and with BBR none that loses 3 %", () => {
+  for (const { cell, cubic: ofCubic, bbr: ofBbr } of congestionRecord) {
+    const what = JSON.stringify(cell);
+    assert.ok(ofBbr.utilisation >= 0.84, `bbr on ${what}`);
+    if (cell.lossPercent === 0) assert.ok(ofCubic.utilisation >= 0.89, `cubic on ${what}`);
+    // Two bandwidth-delay products of window leave one for the queue, and batches.
+    assert.ok(ofBbr.queueMs <= cell.rttMs + 3, `bbr on ${what}`);
+  }
+});
+
+interface Shared {
+  readonly rttMs: number;
+  readonly bufferBdp: number;
+}
+
+const links: readonly Shared[] = [
+  { rttMs: 20, bufferBdp: 0.3 },
+  { rttMs: 20, bufferBdp: 1 },
+  { rttMs: 20, bufferBdp: 4 },
+];
+
+/** Who loses a packet when is a matter of chance, and with it who is ahead for the next seconds: the mean of some seeds is looked at. */
+const SEEDS = [1, 2, 3];
+
+function fairness(names: readonly CongestionName[], { rttMs, bufferBdp }: Shared, seed: number): number {
+  return runBottleneck({
+    rateMbps: 10,
+    rttMs,
+    lossProbability: 0,
+    bufferBdp,
+    flows: names.map((name) => congestionControllers[name]),
+    staggerMs: 1_000,
+    warmUpMs: 5_000,
+    durationMs: 20_000,
+    seed,
+  }).fairness;
+}
+
+function sharesFairly(names: readonly CongestionName[], jainMin: number): void {
+  for (const link of links) {
+    const indices = SEEDS.map((seed) => fairness(names, link, seed));
+    const mean = indices.reduce((sum, index) => sum + index, 0) / indices.length;
+    assert.ok(mean >= jainMin, `${JSON.stringify(link)}: Jain's index ${indices.map((n) => n.toFixed(3)).join(", ")}`);
+  }
+}
+
+test("two flows with CUBIC share a link fairly, in small buffers and in large ones", () => {
+  sharesFairly(["cubic", "cubic"], 0.95);
+});
+
+test("two flows with BBR share a link fairly, in small buffers and in large ones", () => {
+  sharesFairly(["bbr", "bbr"], 0.95);
+});
+
+test("a flow with BBR and one with CUBIC leave each other a good part", () => {
+  sharesFairly(["bbr", "cubic"], 0.75);
+});
+
+test("a megabyte takes no more packets than full ones of data, and one acknowledgement for two", () => {
+  for (const congestion of [cubic, bbr]) {
+    const { dataPackets, ackPackets, lost } = runBottleneck({
+      rateMbps: 10,
+      rttMs: 50,
+      lossProbability: 0,
+      bufferBdp: 4,
+      flows: [congestion],
+      warmUpMs: 4_000,
+      durationMs: 10_000,
+    });
+    // What is lost is sent again, once.
+    assert.ok(dataPackets * (1 - lost) <= 705, `${dataPackets} packets of data, ${percent(lost)} lost`);
+    assert.ok(ackPackets <= 0.53 * dataPackets, `${ackPackets} packets back for ${dataPackets}`);
+  }
+});
+
+test("a fast short path with a buffer of megabytes, as between two hosts whose processors are the bottleneck, is used in full behind a queue of milliseconds", () => {
+  for (const [congestion, queueMsMax] of [
+    [cubic, 5],
+    [bbr, 5],
+  ] as const) {
+    const { utilisation, queue95Ms, lost } = runBottleneck({
+      rateMbps: 600,
+      rttMs: 0.3,
+      lossProbability: 0,
+      // 4 MiB, what we ask of the kernel for a socket: 56 ms of this rate.
+      bufferBdp: (4 * 1024 * 1024) / (600 * 125 * 0.3),
+      flows: [congestion],
+      warmUpMs: 400,
+      durationMs: 400,
+    });
+    assert.ok(utilisation > 0.94, percent(utilisation));
+    assert.ok(queue95Ms <= queueMsMax, `${queue95Ms} ms`);
+    assert.equal(lost, 0);
+  }
+});
+
+test("a shell over 64 kbit/s and 600 ms echoes within two seconds or so while a file goes through, however large the buffer", () => {
+  for (const [congestion, bufferBdp, medianMsMax] of [
+    [cubic, 1, 1_300],
+    [cubic, 16, 2_100],
+    [bbr, 1, 1_300],
+    [bbr, 16, 1_900],
+  ] as const) {
+    const { keystrokesMs, utilisation } = runBottleneck({
+      rateMbps: 0.064,
+      rttMs: 600,
+      lossProbability: 0,
+      bufferBdp,
+      flows: [congestion],
+      warmUpMs: 20_000,
+      durationMs: 120_000,
+      keystrokeMs: 1_000,
+    });
+    const sorted = [...keystrokesMs].sort((a, b) => a - b);
+    const at = (part: number): number => sorted[Math.floor((sorted.length - 1) * part)] as number;
+    const what = `${bufferBdp} BDP: p50 ${at(0.5).toFixed(0)} ms, p95 ${at(0.95).toFixed(0)} ms`;
+    assert.ok(sorted.length >= 115, `${what}, ${sorted.length} echoes`);
+    assert.ok(at(0.5) <= medianMsMax && at(0.95) <= 2_500, what);
+    assert.ok(utilisation > 0.88, `${what}, ${percent(utilisation)}`);
+  }
+});

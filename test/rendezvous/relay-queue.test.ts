@@ -48,3 +48,19 @@ test("batches of any length leave whole and in order; long ones in the buffers t
   }
   assert.equal(buffers.size, 3, "one of the socket's, two of the queue's");
 });
+
+test("what was handed out stays while more is queued: the socket may still be sending it", () => {
+  const queue = new RelayQueue();
+  const channel = openChannel();
+  const out = new Transmit();
+  for (const lengthBytes of [60_000, 1_400]) {
+    const batch = (mark: number): Uint8Array => new Uint8Array(lengthBytes).fill(mark);
+    queue.push(channel, batch(1), 0, lengthBytes, 1_400);
+    for (let mark = 1; mark < 10; mark++) {
+      assert.ok(queue.pollTransmit(mark * 1_000, out));
+      queue.push(channel, batch(mark + 1), 0, lengthBytes, 1_400);
+      assert.deepEqual(out.buffer.slice(0, out.lengthBytes), batch(mark));
+    }
+    assert.ok(queue.pollTransmit(10_000, out));
+  }
+});

@@ -9,7 +9,7 @@ import { TRANSMIT_BYTES_MAX } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
-import { formatHostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { formatHostAndPort, type HostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
 import { CarrierDialler } from "../io/carrier-dialler.ts";
 import { ConnectionQuota } from "../io/connection-quota.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
@@ -28,6 +28,7 @@ import type { Over } from "../tunnel/own-streams.ts";
 import { type CommandContext, endByBug } from "./command.ts";
 import { loadIdentity } from "./identity-file.ts";
 import { openMainSocket } from "./main-socket.ts";
+import { ReachableAddresses } from "./reachable-addresses.ts";
 import { RendezvousDirectory } from "./rendezvous-directory.ts";
 import { RendezvousPins } from "./rendezvous-pins.ts";
 import { shutdownSignal } from "./shutdown-signal.ts";
@@ -50,6 +51,8 @@ export interface AgentProcessOptions {
   readonly congestion: CongestionName;
   /** Ask the router to map our port; true unless told. */
   readonly portMapping?: boolean | undefined;
+  /** Where this machine can be reached from outside, as its user says. */
+  readonly addresses?: readonly HostAndPort[];
   /** Takes the events that are not the same for all. */
   onEvent(nowMs: number, event: AgentEvent): void;
   /** A rendezvous has been reached, and its key is known; at once where none is used. */
@@ -73,6 +76,7 @@ export class AgentProcess {
   private readonly directory: RendezvousDirectory;
   private readonly network: NetworkWatch;
   private readonly portMapper: PortMapper | undefined;
+  private readonly reachable: ReachableAddresses;
   private readonly settings: TestSettings;
   private ready = false;
   /** The rendezvous of which was told that they do not answer. */
@@ -136,6 +140,15 @@ export class AgentProcess {
     const wake = (): void => this.driver.wake();
     this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, quota: this.quota });
     this.directory = this.makeDirectory(pins);
+    this.reachable = new ReachableAddresses({
+      announced: options.addresses ?? [],
+      families: socket.families,
+      onChange: (addresses) => {
+        this.agent.setMappedAddresses(monotonicNowMs(), addresses);
+        this.driver.wake();
+      },
+      onUnknownHost: (message) => options.context.output.trouble("unknown-host", message),
+    });
     this.portMapper = this.makePortMapper();
     this.network = new NetworkWatch({
       read: () => interfaceAddresses({ loopback: this.settings.loopback, families: socket.families }),
@@ -151,10 +164,7 @@ export class AgentProcess {
       port: this.socket.localPort,
       families: this.socket.families,
       log: context.log,
-      onAddresses: (addresses) => {
-        this.agent.setMappedAddresses(monotonicNowMs(), addresses);
-        this.driver.wake();
-      },
+      onAddresses: (addresses) => this.reachable.onMapped(addresses),
       onFault: (error) => endByBug(error, context.output.json),
     });
   }
@@ -226,6 +236,7 @@ export class AgentProcess {
     this.network.start();
     this.directory.start();
     this.portMapper?.start();
+    this.reachable.start();
     if (this.options.rendezvous.length === 0) this.becomeReady(() => {});
     const error = await this.ended;
     await this.shutdown();
@@ -235,6 +246,7 @@ export class AgentProcess {
   private async shutdown(): Promise<void> {
     this.network.stop();
     this.directory.stop();
+    this.reachable.stop();
     this.dialler.stop();
     this.options.onShutdown?.();
     this.agent.shutdown(monotonicNowMs());
@@ -251,6 +263,7 @@ export class AgentProcess {
     this.announceAddresses(hosts);
     this.directory.refresh();
     this.portMapper?.refresh();
+    this.reachable.refresh();
     this.options.onNetworkChange?.();
   }
 

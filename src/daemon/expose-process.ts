@@ -56,6 +56,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
     spray: direct.spray,
     congestion,
     portMapping: direct.portMapping,
+    addresses: direct.addresses,
     onNetworkChange: () => lan?.refresh(),
     onShutdown: () => lan?.close(),
     onEvent(_nowMs, event) {

@@ -116,3 +116,23 @@ labTest("with --no-port-mapping the router is not asked", hardRouters, async (tu
   assert.deepEqual(await router.mappings(), []);
   assert.doesNotMatch(router.tail(), /request received|REQUEST|M-SEARCH/);
 });
+
+labTest(
+  "an address that the user names is told to a peer that was introduced, and reached through a forwarded port",
+  hardRouters,
+  async (tunnel) => {
+    const { lab } = tunnel;
+    const { router, host } = lab.sites.A;
+    const rule = `add rule ip router prerouting iifname "wan*" udp dport 4800 dnat to ${host.address}`;
+    await lab.output(router, ["nft", "-f", "-"], rule);
+    await tunnel.startRendezvous();
+    await tunnel.serveFiles(3000);
+    const args = ["--public", "--address", `${router.address}:4800`, "--no-port-mapping"];
+    const exposed = await tunnel.expose(3000, { args });
+    // By its bare id, without the ticket that names the address.
+    const { process, local } = await tunnel.connect(exposed.peerId, 3000, { args: ["--service", "3000"] });
+    const path = await pathEvent(process, "direct", 10_000);
+    assert.equal(path.fields.remote, `${router.address}:4800`);
+    await Download.start(lab, tunnel.clientHost, { local, lengthBytes: MB, limitSeconds: 30 }).assertWhole();
+  },
+);

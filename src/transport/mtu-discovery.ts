@@ -19,8 +19,9 @@ export class MtuDiscovery {
   private outBytes = 0;
   private tries = 0;
   private probeAtMs: number;
-  /** Packets above the least size that were lost since one of them was acknowledged. */
+  /** Packets above the least size that were lost though they were sent after every one of them that was acknowledged. */
   private largeLost = 0;
+  private largeAckedNumber = -1;
 
   /**
    * @param startBytes what every path is taken to carry.
@@ -86,16 +87,20 @@ export class MtuDiscovery {
   }
 
   /** An ordinary packet of this size was acknowledged. */
-  onPacketAcked(bytes: number): void {
-    if (bytes > this.startBytes) this.largeLost = 0;
+  onPacketAcked(packetNumber: number, bytes: number): void {
+    if (bytes <= this.startBytes) return;
+    this.largeLost = 0;
+    if (packetNumber > this.largeAckedNumber) this.largeAckedNumber = packetNumber;
   }
 
   /**
-   * An ordinary packet of this size was lost.
+   * An ordinary packet of this size was lost. A full queue loses hundreds in a row, but one behind them arrives and tells of it: what was
+   * sent before a packet of that size that has arrived is no sign of a black hole.
    * @returns whether this is a black hole: the path is back at the least size.
    */
-  onPacketLost(nowMs: number, bytes: number): boolean {
+  onPacketLost(nowMs: number, packetNumber: number, bytes: number): boolean {
     if (bytes <= this.startBytes || this.passedBytes === this.startBytes) return false;
+    if (packetNumber < this.largeAckedNumber) return false;
     if (++this.largeLost < MTU_BLACK_HOLE_PACKETS) return false;
     return this.fallBack(nowMs);
   }

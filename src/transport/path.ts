@@ -219,7 +219,7 @@ export class Path implements PathSummary {
     }
     this.sent.settle(packet, packetState.acked);
     if (packet.mtuProbe) this.mtuSearch.onProbeAcked(this.ackNowMs, packet.bytes);
-    else this.mtuSearch.onPacketAcked(packet.bytes);
+    else this.mtuSearch.onPacketAcked(packet.packetNumber, packet.bytes);
     if (!packet.mtuProbe) this.quality.onAcked();
     if (this.mtuSearch.datagramBytes !== this.datagramBytes) this.onMtuChanged();
     this.owner.onPacketAcked(packet, this.ackNowMs);
@@ -253,7 +253,7 @@ export class Path implements PathSummary {
       this.mtuSearch.onProbeLost(packet.lostAtMs, packet.bytes);
       return;
     }
-    if (this.mtuSearch.onPacketLost(packet.lostAtMs, packet.bytes)) this.onMtuChanged();
+    if (this.mtuSearch.onPacketLost(packet.lostAtMs, packet.packetNumber, packet.bytes)) this.onMtuChanged();
     // What an outage swallowed says nothing of how data fare when there is none.
     if (this.state === "working" && packet.sentAtMs > this.outageEndedMs) this.quality.onLost();
     this.lossEvent.add(packet);

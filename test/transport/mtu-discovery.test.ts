@@ -59,12 +59,22 @@ test("a size has not failed before its third loss", () => {
 test("large packets that are lost in a row are a black hole, unless one of them arrives", () => {
   const discovery = new MtuDiscovery(0, 1200, 1472);
   search(discovery, 0, 1472);
-  for (let i = 1; i < MTU_BLACK_HOLE_PACKETS; i++) assert.equal(discovery.onPacketLost(0, 1472), false);
-  discovery.onPacketAcked(1472);
-  for (let i = 1; i < MTU_BLACK_HOLE_PACKETS; i++) assert.equal(discovery.onPacketLost(0, 1472), false);
-  assert.equal(discovery.onPacketLost(0, 1100), false);
-  assert.equal(discovery.onPacketLost(0, 1472), true);
+  const lose = (from: number, bytes = 1472): boolean[] =>
+    Array.from({ length: MTU_BLACK_HOLE_PACKETS - 1 }, (_, i) => discovery.onPacketLost(0, from + i, bytes));
+  assert.ok(!lose(0).includes(true));
+  discovery.onPacketAcked(50, 1472);
+  assert.ok(!lose(100).includes(true));
+  assert.equal(discovery.onPacketLost(0, 200, 1100), false);
+  assert.equal(discovery.onPacketLost(0, 201, 1472), true);
   assert.equal(discovery.datagramBytes, 1200);
+});
+
+test("a queue that overflows is no black hole: a packet behind hundreds that were lost has arrived", () => {
+  const discovery = new MtuDiscovery(0, 1200, 1472);
+  search(discovery, 0, 1472);
+  discovery.onPacketAcked(500, 1472);
+  for (let number = 100; number < 500; number++) assert.equal(discovery.onPacketLost(0, number, 1472), false);
+  assert.equal(discovery.datagramBytes, 1472);
 });
 
 test("a transfer survives that its path carries less all of a sudden, without any word of it", () => {

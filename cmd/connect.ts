@@ -8,6 +8,7 @@ import {
   jsonOption,
   logLevelOption,
   rendezvousOption,
+  resumeOption,
   single,
 } from "./shared-option.ts";
 
@@ -22,6 +23,7 @@ const options = {
   },
   ...directOptions,
   congestion: congestionOption,
+  "resume-timeout": resumeOption,
   json: jsonOption,
   "log-level": logLevelOption,
 } as const;

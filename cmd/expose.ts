@@ -8,6 +8,7 @@ import {
   jsonOption,
   logLevelOption,
   rendezvousOption,
+  resumeOption,
   single,
 } from "./shared-option.ts";
 
@@ -29,6 +30,7 @@ const options = {
   },
   ...directOptions,
   congestion: congestionOption,
+  "resume-timeout": resumeOption,
   "new-ticket": { type: "boolean", default: false, describe: "Make a new ticket; older ones stop working" },
   "ticket-file": { ...single, describe: "Write the ticket to this file, for its owner alone, instead of printing it" },
   json: jsonOption,

@@ -54,6 +54,12 @@ export const congestionOption = {
   describe: "Congestion control of what this side sends: cubic or bbr",
 } as const;
 
+export const resumeOption = {
+  ...single,
+  defaultDescription: "10m",
+  describe: "How long an outage connections outlive, such as 90s, 10m or 2h; the shorter of both sides' holds",
+} as const;
+
 export const rendezvousOption = {
   type: "string",
   array: true,

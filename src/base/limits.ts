@@ -339,6 +339,10 @@ export const STREAMS_MAX = 4096;
 
 /** A connection outlives an outage, a sleep, a change of network of this length. */
 export const IDLE_TIMEOUT_MS = 10 * 60_000;
+/** What --resume-timeout takes: several keepalives at the least, or connections would end without any outage … */
+export const RESUME_TIMEOUT_MS_MIN = 60_000;
+/** … and a day at most, for which a peer that is gone for good keeps its streams' memory here. */
+export const RESUME_TIMEOUT_MS_MAX = 24 * 3_600_000;
 /** Below the 30 s after which Linux forgets an unanswered flow, and every known NAT's timeout (RFC 8445 §11 takes 15 s). */
 export const KEEPALIVE_MS = 18_000;
 /** Probe timeouts in a row after which a path is suspect and its data go another way as well. */

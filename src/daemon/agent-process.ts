@@ -49,6 +49,8 @@ export interface AgentProcessOptions {
   /** Whether a direct path may be looked for with many ports or sockets. */
   readonly spray: boolean;
   readonly congestion: CongestionName;
+  /** Connections end after so long without a packet from the peer. */
+  readonly resumeTimeoutMs: number;
   /** Ask the router to map our port; true unless told. */
   readonly portMapping?: boolean | undefined;
   /** Where this machine can be reached from outside, as its user says. */
@@ -121,6 +123,7 @@ export class AgentProcess {
         // A socket that lets the kernel cut datagrams up would find any size to pass.
         transport: {
           congestion: congestionControllers[options.congestion],
+          idleTimeoutMs: options.resumeTimeoutMs,
           ...(socket.neverFragments ? { datagramBytesMax: TRANSMIT_BYTES_MAX } : {}),
         },
       },

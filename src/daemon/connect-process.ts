@@ -8,11 +8,10 @@ import { lanGroups } from "../io/lan-listener.ts";
 import { LocalListener } from "../io/local-listener.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { WaitingConnections } from "../io/waiting-connections.ts";
-import type { CongestionName } from "../transport/congestion-choice.ts";
 import type { AgentEvent } from "../tunnel/agent-event.ts";
 import type { Dial } from "../tunnel/dial.ts";
 import { describeStreamCode, streamCode } from "../wire/stream-code.ts";
-import { AgentProcess } from "./agent-process.ts";
+import { AgentProcess, type AgentProcessOptions } from "./agent-process.ts";
 import type { CommandContext } from "./command.ts";
 import { parseCongestionOption } from "./congestion-option.ts";
 import { type ConnectGoal, parseGoal } from "./connect-goal.ts";
@@ -20,6 +19,7 @@ import { type DirectOptions, type DirectWays, parseDirectOptions } from "./direc
 import { type ListenPlace, listenError, parseListenOption } from "./listen-option.ts";
 import { PeerAddresses } from "./peer-addresses.ts";
 import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
+import { parseResumeOption } from "./resume-option.ts";
 import { readTicketText, type TicketSourceOptions } from "./ticket-source.ts";
 import { systemCode } from "./usage-error.ts";
 
@@ -29,6 +29,7 @@ export interface ConnectOptions extends TicketSourceOptions, DirectOptions {
   readonly listen?: string | undefined;
   readonly rendezvous: readonly string[];
   readonly congestion?: string | undefined;
+  readonly resumeTimeout?: string | undefined;
 }
 
 /** @returns when the process was asked to end. @throws UsageError, OperatingError */
@@ -36,16 +37,21 @@ export async function runConnect(options: ConnectOptions, context: CommandContex
   const listen = options.listen === undefined ? undefined : parseListenOption(options.listen, "127.0.0.1");
   const named = parseRendezvousOption(options.rendezvous, context.env);
   const direct = parseDirectOptions(options);
-  const congestion = parseCongestionOption(options.congestion);
+  const transport = {
+    congestion: parseCongestionOption(options.congestion),
+    resumeTimeoutMs: parseResumeOption(options.resumeTimeout),
+  };
   const goal = parseGoal(await readTicketText(options, context.env), options, named, direct.addresses);
   if (goal.rendezvous.length === 0 && goal.addresses.length === 0 && !direct.lan) throw missingRendezvous();
-  await new ConnectProcess(goal, direct, congestion, context).run(listen);
+  await new ConnectProcess(goal, direct, transport, context).run(listen);
 }
+
+type TransportOptions = Pick<AgentProcessOptions, "congestion" | "resumeTimeoutMs">;
 
 class ConnectProcess {
   private readonly goal: ConnectGoal;
   private readonly direct: DirectWays;
-  private readonly congestion: CongestionName;
+  private readonly transport: TransportOptions;
   private readonly context: CommandContext;
   private readonly waiting = new WaitingConnections();
   private process: AgentProcess | undefined;
@@ -55,10 +61,10 @@ class ConnectProcess {
   private toldCode: number | undefined;
   private toldWaiting = false;
 
-  constructor(goal: ConnectGoal, direct: DirectWays, congestion: CongestionName, context: CommandContext) {
+  constructor(goal: ConnectGoal, direct: DirectWays, transport: TransportOptions, context: CommandContext) {
     this.goal = goal;
     this.direct = direct;
-    this.congestion = congestion;
+    this.transport = transport;
     this.context = context;
   }
 
@@ -69,7 +75,7 @@ class ConnectProcess {
       rendezvous: goal.rendezvous,
       udpPort: this.direct.udpPort,
       spray: this.direct.spray,
-      congestion: this.congestion,
+      ...this.transport,
       portMapping: this.direct.portMapping,
       onNetworkChange: () => this.addresses?.refresh(),
       onEvent: (_nowMs, event) => this.onEvent(event),

@@ -13,6 +13,7 @@ import type { CommandContext } from "./command.ts";
 import { parseCongestionOption } from "./congestion-option.ts";
 import { type DirectOptions, type DirectWays, localUdpPort, parseDirectOptions } from "./direct-option.ts";
 import { missingRendezvous, parseRendezvousOption } from "./rendezvous-option.ts";
+import { parseResumeOption } from "./resume-option.ts";
 import { loadServiceSecret, renewServiceSecret } from "./service-secret.ts";
 import { fileErrorReason, makeStateDirectory, stateDirectoryPath } from "./state-directory.ts";
 import { OperatingError, systemCode, UsageError } from "./usage-error.ts";
@@ -26,6 +27,7 @@ export interface ExposeOptions extends DirectOptions {
   readonly rendezvous: readonly string[];
   readonly newTicket: boolean;
   readonly congestion?: string | undefined;
+  readonly resumeTimeout?: string | undefined;
   readonly ticketFile?: string | undefined;
 }
 
@@ -37,6 +39,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
   const rendezvous = parseRendezvousOption(options.rendezvous, context.env);
   const direct = parseDirectOptions(options);
   const congestion = parseCongestionOption(options.congestion);
+  const resumeTimeoutMs = parseResumeOption(options.resumeTimeout);
   const udpPort = localUdpPort(direct);
   if (rendezvous.length === 0 && direct.addresses.length === 0 && !direct.lan) throw missingRendezvous();
 
@@ -55,6 +58,7 @@ export async function runExpose(options: ExposeOptions, context: CommandContext)
     udpPort,
     spray: direct.spray,
     congestion,
+    resumeTimeoutMs,
     portMapping: direct.portMapping,
     addresses: direct.addresses,
     onNetworkChange: () => lan?.refresh(),

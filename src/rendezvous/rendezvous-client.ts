@@ -15,18 +15,17 @@ import type { SocketAddress } from "../base/address.ts";
 import { RENDEZVOUS_ATTEMPT_MS, RENDEZVOUS_UDP_PATIENCE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
-import type { Random } from "../base/random.ts";
 import { type Carrier, isStreamCarrier, MAIN_CARRIER, type Route, type RouteTable } from "../base/route.ts";
 import { TimerTable } from "../base/timer-table.ts";
 import type { Transmit } from "../base/transmit.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
-import type { Endpoint } from "../transport/endpoint.ts";
 import { AddressRotation } from "./address-rotation.ts";
 import { MessageStream } from "./message-stream.ts";
 import { ReconnectSchedule } from "./reconnect-schedule.ts";
 import { RendezvousAttempt } from "./rendezvous-attempt.ts";
+import type { RendezvousClientConfig } from "./rendezvous-client-config.ts";
 import { type OpenRequest, RendezvousConversation } from "./rendezvous-conversation.ts";
 import type { RendezvousEvent } from "./rendezvous-event.ts";
 import type { RendezvousTarget, UnresolvedTarget } from "./rendezvous-target.ts";
@@ -34,13 +33,6 @@ import { SessionWatch } from "./session-watch.ts";
 import { StreamFallback } from "./stream-fallback.ts";
 
 export type { RendezvousTarget } from "./rendezvous-target.ts";
-
-export interface RendezvousClientConfig {
-  readonly endpoint: Endpoint;
-  readonly routes: RouteTable;
-  readonly random: Random;
-  readonly log: Log;
-}
 
 const timer = { attempt: 0, retry: 1 } as const;
 
@@ -138,7 +130,7 @@ export class RendezvousClient {
   /** Something suggests that the rendezvous is gone, or is back: it is asked at once. */
   poke(nowMs: number): void {
     this.session?.ping();
-    if (this.isConnected) this.watch.onAsked(nowMs);
+    if (this.isConnected) this.watch.onAsked(nowMs, this.heardAtMs);
     if (this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
   }
 
@@ -147,6 +139,7 @@ export class RendezvousClient {
     this.schedule.reset();
     this.streams.onNetworkChange(nowMs);
     this.session?.onNetworkChange();
+    if (this.isConnected) this.watch.onAsked(nowMs, this.heardAtMs);
     if (this.attempt.isUnderWay || this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
   }
 
@@ -203,7 +196,7 @@ export class RendezvousClient {
 
   handleTimeout(nowMs: number): void {
     this.conversation.handleTimeout(nowMs);
-    if (this.watch.takeLost(nowMs, this.session?.paths.active?.lastHeardAtMs ?? 0)) this.handleStall(nowMs);
+    if (this.watch.takeLost(nowMs, this.heardAtMs)) this.handleStall(nowMs);
     if (this.timers.takeDue(timer.attempt, nowMs)) {
       this.failAttempt(nowMs, `no answer within ${this.addresses.attemptMs / 1000} seconds`);
     }
@@ -230,6 +223,10 @@ export class RendezvousClient {
     const places = isStreamCarrier(route.carrier) ? this.addresses : new AddressRotation([route.remote]);
     const isThere = [address, ...alternatives].some((one) => places.has(one));
     return isThere && (publicKey === undefined || equalBytes(publicKey, this.session.remoteIdentity));
+  }
+
+  private get heardAtMs(): number {
+    return this.session?.paths.active?.lastHeardAtMs ?? Number.NEGATIVE_INFINITY;
   }
 
   // ---- attempts

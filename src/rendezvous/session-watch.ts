@@ -2,7 +2,7 @@
 // its probes go unanswered, or where something suggested that it is gone and it stays silent when asked, it is lost much sooner. How
 // long a probe is waited for grows with the round trips that were measured, and a busy machine measures long ones: hence a clock here.
 
-import { RENDEZVOUS_SILENCE_MS, RENDEZVOUS_STALL_MS } from "../base/limits.ts";
+import { AGENT_IDLE_TIMEOUT_MS, RENDEZVOUS_SILENCE_MS, RENDEZVOUS_STALL_MS } from "../base/limits.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -15,9 +15,13 @@ export class SessionWatch {
     this.stalledUntilMs = nowMs + RENDEZVOUS_STALL_MS;
   }
 
-  /** It was asked for a sign of life. */
-  onAsked(nowMs: number): void {
+  /**
+   * It was asked for a sign of life.
+   * @param heardAtMs when the rendezvous was heard last; after a long sleep it is sure to have forgotten us.
+   */
+  onAsked(nowMs: number, heardAtMs: number): void {
     this.askedAtMs = Math.min(this.askedAtMs, nowMs);
+    if (nowMs - heardAtMs > AGENT_IDLE_TIMEOUT_MS) this.stalledUntilMs = nowMs;
   }
 
   /** It works again, or there is none to watch. */

@@ -26,6 +26,7 @@ export class Peer {
   /** The latest channel's route, until a challenge over it has come back. */
   private freshChannel: Route | undefined;
   private channelAtMs = Number.POSITIVE_INFINITY;
+  private channelAskedAtMs = Number.NEGATIVE_INFINITY;
   private probeChannelAtMs = Number.POSITIVE_INFINITY;
   private channelsUnanswered = 0;
   private pathToTell = false;
@@ -85,8 +86,14 @@ export class Peer {
 
   /** There is a rendezvous, perhaps a new one. A channel that it still knows is asked over the new session: onChannelMoved. */
   onRendezvousConnected(nowMs: number): void {
-    const hasChannel = this.connection.paths.all.some(({ via }) => via === "relay");
-    if (this.isInitiator && !hasChannel) this.channelAtMs = nowMs;
+    this.askForChannel(nowMs);
+  }
+
+  /** A channel is asked for soon where none works; not in a hurry where one was asked for just now. */
+  private askForChannel(nowMs: number): void {
+    const hasChannel = this.connection.paths.all.some(({ via, state }) => via === "relay" && state === "working");
+    if (!this.isInitiator || hasChannel) return;
+    this.channelAtMs = Math.min(this.channelAtMs, Math.max(nowMs, this.channelAskedAtMs + RESUME_RETRY_MS));
   }
 
   /** The session with the rendezvous goes another way, and the channel with it. */
@@ -123,8 +130,7 @@ export class Peer {
       this.freshChannel = undefined;
       this.probeChannelAtMs = Number.POSITIVE_INFINITY;
     }
-    const hasAnother = paths.all.some(({ via, state }) => via === "relay" && state === "working");
-    if (this.isInitiator && !hasAnother) this.channelAtMs = Math.min(this.channelAtMs, nowMs + RESUME_RETRY_MS);
+    this.askForChannel(nowMs);
   }
 
   /**
@@ -203,7 +209,9 @@ export class Peer {
     }
     if (nowMs >= this.channelAtMs) {
       // Asked for at most this often, answered or not; without a rendezvous, onRendezvousConnected comes back to it.
-      this.channelAtMs = this.context.openChannel(nowMs, this) ? nowMs + RESUME_RETRY_MS : Number.POSITIVE_INFINITY;
+      const isAsked = this.context.openChannel(nowMs, this);
+      if (isAsked) this.channelAskedAtMs = nowMs;
+      this.channelAtMs = isAsked ? nowMs + RESUME_RETRY_MS : Number.POSITIVE_INFINITY;
     }
   }
 

@@ -52,6 +52,7 @@ const wrong: readonly WrongInput[] = [
   { name: "a port that is no number", args: ["expose", "abc", ...meet], says: /"abc" is no target/ },
   { name: "a negative port", args: ["expose", "127.0.0.1:-5", ...meet], says: /1 to 65535/ },
   { name: "a relative unix path", args: ["expose", "unix:sock", ...meet], says: /absolute/ },
+  { name: "a short resume timeout", args: ["expose", "3000", "--resume-timeout", "5s", ...meet], says: /1m to 24h/ },
   { name: "no rendezvous", args: ["expose", "3000"], says: /--rendezvous.*TUNNEL_RENDEZVOUS/ },
   { name: "a malformed rendezvous", args: ["expose", "3000", "--rendezvous", "a:b:c"], says: /"a:b:c".*host:port/ },
   {

@@ -14,6 +14,7 @@ import { parseGoal } from "../../src/daemon/connect-goal.ts";
 import { localUdpPort, parseDirectOptions } from "../../src/daemon/direct-option.ts";
 import { parseListenOption } from "../../src/daemon/listen-option.ts";
 import { parseRendezvousOption } from "../../src/daemon/rendezvous-option.ts";
+import { parseResumeOption } from "../../src/daemon/resume-option.ts";
 import { stateDirectoryPath } from "../../src/daemon/state-directory.ts";
 import { readStandardInput, readTicketText } from "../../src/daemon/ticket-source.ts";
 import { UsageError } from "../../src/daemon/usage-error.ts";
@@ -53,6 +54,21 @@ test("rendezvous come from the option, else from the environment, each once", ()
   assert.deepEqual(parseRendezvousOption([], {}), []);
   for (const text of ["host:0", "host:70000", "nonsense@host:1", "ho st:1:2", "http://host"]) {
     assert.throws(() => parseRendezvousOption([text], {}), UsageError, text);
+  }
+});
+
+test("--resume-timeout takes seconds, minutes or hours, from one minute to a day, and is ten minutes unless told", () => {
+  assert.equal(parseResumeOption(undefined), 600_000);
+  for (const [text, ms] of [
+    ["60", 60_000],
+    ["90s", 90_000],
+    ["10m", 600_000],
+    ["24h", 86_400_000],
+  ] as const) {
+    assert.equal(parseResumeOption(text), ms);
+  }
+  for (const text of ["", "59", "0", "25h", "10 m", "1d", "-5m", "1.5m", "ten"]) {
+    assert.throws(() => parseResumeOption(text), /from 1m to 24h/, text);
   }
 });
 

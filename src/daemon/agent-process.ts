@@ -26,6 +26,7 @@ import { Agent } from "../tunnel/agent.ts";
 import type { AgentEvent } from "../tunnel/agent-event.ts";
 import type { Over } from "../tunnel/own-streams.ts";
 import { type CommandContext, endByBug } from "./command.ts";
+import { tuneEngine } from "./engine-tuning.ts";
 import { loadIdentity } from "./identity-file.ts";
 import { openMainSocket } from "./main-socket.ts";
 import { ReachableAddresses } from "./reachable-addresses.ts";
@@ -235,6 +236,7 @@ export class AgentProcess {
   /** @returns when the process was asked to end and has said so to its peers. @throws OperatingError where it cannot go on. */
   async run(): Promise<void> {
     this.announceAddresses(interfaceAddresses({ loopback: this.settings.loopback, families: this.socket.families }));
+    tuneEngine();
     this.driver.start();
     this.network.start();
     this.directory.start();

@@ -1,6 +1,5 @@
 // What every command has around its work: its log and its output, how a failure is told, and the exit code.
 
-import { tuneEngine } from "./engine-tuning.ts";
 import { writeErrorEvent, writeLineNow } from "./line-writer.ts";
 import { createLog, type LogLevel, logLevels, type ProcessLog } from "./logging.ts";
 import { Output } from "./output.ts";
@@ -24,7 +23,6 @@ export async function runCommand(
   options: CommonOptions,
   work: (context: CommandContext) => Promise<void>,
 ): Promise<never> {
-  tuneEngine();
   let code: number = exitCode.done;
   // A callback of a socket or a timer threw: nothing may go on as if it had not.
   process.on("uncaughtException", (error) => endByBug(error, options.json));

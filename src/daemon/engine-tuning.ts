@@ -7,7 +7,7 @@
 import { setFlagsFromString } from "node:v8";
 import { INTERRUPT_BUDGET_BYTES } from "../base/limits.ts";
 
-/** To be called before there is anything to be compiled. */
+/** To be called once a process is about to carry packets: what runs at its start alone is not worth 50 ms of the compiler's time. */
 export function tuneEngine(): void {
   // V8 12, of Node 22, has another compiler between the two and does not know the flag.
   if (process.versions.v8.startsWith("11.")) setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET_BYTES}`);

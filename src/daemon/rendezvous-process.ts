@@ -14,6 +14,7 @@ import { letYoungGenerationGrow } from "../io/young-generation.ts";
 import { RendezvousServer, type RendezvousServerEvent } from "../rendezvous/rendezvous-server.ts";
 import { parseAlternateOption } from "./alternate-option.ts";
 import { type CommandContext, endByBug } from "./command.ts";
+import { tuneEngine } from "./engine-tuning.ts";
 import { loadIdentity } from "./identity-file.ts";
 import { parseListenOption } from "./listen-option.ts";
 import { openRendezvousSockets } from "./rendezvous-sockets.ts";
@@ -73,6 +74,7 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
 
   const signal = shutdownSignal();
   letYoungGenerationGrow();
+  tuneEngine();
   driver.start();
   for (const [index, alternate] of alternates.entries()) driver.addSocket(index + 1, alternate);
   const streams = new RendezvousStreams({ server, driver, log });

@@ -3,7 +3,13 @@
 // fresh block for every 16 KiB spent a quarter of its time on that, a sender a fifth. Recycled bytes are not cleared: a buffer hands
 // out only what was written into it.
 
-import { FREE_BLOCKS_MAX, FREE_SEND_BLOCKS_MAX, RECEIVE_BLOCK_BYTES, SEND_BLOCK_BYTES } from "../base/limits.ts";
+import {
+  FREE_BLOCKS_MAX,
+  FREE_SEND_BLOCKS_MAX,
+  RECEIVE_BLOCK_BYTES,
+  SEND_BLOCK_BYTES,
+  SEND_BLOCK_BYTES_MIN,
+} from "../base/limits.ts";
 
 export class BlockPool {
   private readonly blockBytes: number;
@@ -30,3 +36,4 @@ export class BlockPool {
 /** One for all connections: what one has emptied serves any other. */
 export const receiveBlocks = new BlockPool();
 export const sendBlocks = new BlockPool(SEND_BLOCK_BYTES, FREE_SEND_BLOCKS_MAX);
+export const smallSendBlocks = new BlockPool(SEND_BLOCK_BYTES_MIN, FREE_SEND_BLOCKS_MAX);

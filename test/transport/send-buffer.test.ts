@@ -153,11 +153,23 @@ test("blocks are used again when all in them is acknowledged or reset, and hold 
   assert.equal(fresh.size, 2);
 });
 
-test("a stream that holds little takes a small block", () => {
+test("a stream that holds little takes a small block, and the same one for each keystroke", () => {
   const pool = new BlockPool(SEND_BLOCK_BYTES, 2);
-  const blocks = blocksOf(pool);
-  const buffer = new SendBuffer(pool);
+  const small = new BlockPool(SEND_BLOCK_BYTES_MIN, 2);
+  const blocks = blocksOf(small);
+  const buffer = new SendBuffer(pool, small);
   for (let i = 0; i < 10; i++) buffer.write(bytesFrom(i * 100, 100));
+  buffer.onSent(0, 1000);
+  buffer.onAcked(0, 1000);
+  for (let i = 0; i < 10; i++) {
+    const at = 1000 + i;
+    buffer.write(bytesFrom(at, 1));
+    const target = new Uint8Array(1);
+    buffer.copy(at, 1, target, 0);
+    assert.deepEqual(target, bytesFrom(at, 1));
+    buffer.onSent(at, 1);
+    buffer.onAcked(at, 1);
+  }
   assert.deepEqual(
     [...blocks].map((block) => block.length),
     [SEND_BLOCK_BYTES_MIN],

@@ -3,6 +3,10 @@
 // network. What is typed then waits for tens of milliseconds on a path of less than one. So the window is held to what the path
 // has been seen to deliver in its least round trip, a little queue, and some batches for two ends that work in batches.
 //
+// Measured on loopback, two processes on two cores with a download between them: a byte there and back beside it, p50 / p99, takes
+// 3.6 / 13 ms with the limit and 10 to 14 / 64 to 75 ms without, at 5 Gbit/s either way. With 0.3 ms and three batches of 96 KiB it
+// is 1.6 / 7 ms, for a seventh of the rate and as much more CPU.
+//
 // The queue that is allowed grows fast with the round trip. From a few milliseconds on it is more than most buffers hold: there
 // other flows are stood up to, and losses decide, as CUBIC wants it.
 

@@ -345,6 +345,12 @@ export const RESUME_TIMEOUT_MS_MIN = 60_000;
 export const RESUME_TIMEOUT_MS_MAX = 24 * 3_600_000;
 /** Below the 30 s after which Linux forgets an unanswered flow, and every known NAT's timeout (RFC 8445 §11 takes 15 s). */
 export const KEEPALIVE_MS = 18_000;
+/** A path that was dead after idleness and came back soon gets its keepalives more often by this factor: its NAT forgets quickly … */
+export const KEEPALIVE_SHORTER = 2 / 3;
+/** … but not more often than this. */
+export const KEEPALIVE_MIN_MS = 10_000;
+/** What takes longer to come back was an outage, and says nothing of a NAT's memory. */
+export const KEEPALIVE_RETURN_MS = 20_000;
 /** Probe timeouts in a row after which a path is suspect and its data go another way as well. */
 export const SUSPECT_PTO_COUNT = 2;
 /** Packets of a path in doubt, one that left a probe timeout pass, that are sent over another one as well: an initial window. */

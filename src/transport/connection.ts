@@ -243,6 +243,7 @@ export class Connection implements DeadlineEntry {
   /** The host's network changed, or it woke up: every path is asked at once, whatever its back-off. */
   onNetworkChange(): void {
     this.paths.revive();
+    this.timers.onNetworkChange();
     this.touch();
   }
 

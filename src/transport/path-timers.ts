@@ -1,6 +1,7 @@
 // What has to happen on the paths of a connection when time passes: loss, probes, keepalives, and acknowledgements that are due.
 
 import { DOUBT_COPIES_MAX, SILENCE_MS } from "../base/limits.ts";
+import { KeepaliveInterval } from "./keepalive-interval.ts";
 import type { PacketOwner, Path } from "./path.ts";
 import type { PathTable } from "./path-table.ts";
 import type { ReceiveSpace } from "./receive-space.ts";
@@ -9,14 +10,14 @@ export class PathTimers {
   private readonly paths: PathTable;
   private readonly spaces: ReadonlyMap<number, ReceiveSpace>;
   private readonly fate: PacketOwner;
-  private readonly keepaliveMs: number;
+  private readonly keepalive: KeepaliveInterval;
 
   /** @param keepaliveMs an idle path that must stay open gets a packet this often. */
   constructor(paths: PathTable, spaces: ReadonlyMap<number, ReceiveSpace>, fate: PacketOwner, keepaliveMs: number) {
     this.paths = paths;
     this.spaces = spaces;
     this.fate = fate;
-    this.keepaliveMs = keepaliveMs;
+    this.keepalive = new KeepaliveInterval(keepaliveMs);
   }
 
   /** When something falls due, in ms. */
@@ -36,7 +37,7 @@ export class PathTimers {
     if (path.pingWanted) return Number.POSITIVE_INFINITY;
     // A relay in reserve is reached through the session with the rendezvous, which keeps the mapping; it only must not fall idle.
     const factor = path.via === "relay" && !path.active ? 3 : 1;
-    return Math.min(path.lastSentAtMs + this.keepaliveMs * factor, this.silenceAtMs(path));
+    return Math.min(path.lastSentAtMs + this.keepalive.ms * factor, this.silenceAtMs(path));
   }
 
   /** Who only receives has nothing in flight that would be missed: when the data cease, the path is asked once. */
@@ -50,6 +51,11 @@ export class PathTimers {
   handleTimeout(nowMs: number): void {
     for (const path of this.paths.all) this.onTimeout(nowMs, path);
     this.paths.review(nowMs);
+    for (const path of this.paths.all) this.keepalive.observe(nowMs, path);
+  }
+
+  onNetworkChange(): void {
+    this.keepalive.reset();
   }
 
   private onTimeout(nowMs: number, path: Path): void {

@@ -31,6 +31,9 @@ const NAT_KINDS = {
   fullCone: [{ kind: "nat", filtering: "endpoint-independent" }],
   addressRestricted: [{ kind: "nat", filtering: "address-dependent" }],
   portRestricted: [HOME],
+  /** Below RFC 4787's two minutes, as some are: forgets what is silent for 20 s, and for 14 s. */
+  forgetful: [{ ...HOME, unrepliedMs: 20_000, repliedMs: 20_000 }],
+  veryForgetful: [{ ...HOME, unrepliedMs: 14_000, repliedMs: 14_000 }],
   /** Linux's masquerade: like the one before, by whole tuples. */
   linux: [{ kind: "conntrack" }],
   symmetric: [SYMMETRIC],

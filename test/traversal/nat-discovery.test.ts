@@ -26,6 +26,8 @@ const EXPECTED: Readonly<Record<NatKind, NatBehaviour>> = {
   fullCone: behaviour("endpoint-independent", "endpoint-independent", true),
   addressRestricted: behaviour("endpoint-independent", "address-dependent", true),
   portRestricted: HOME,
+  forgetful: HOME,
+  veryForgetful: HOME,
   linux: HOME,
   symmetric: HARD,
   symmetricSequential: HARD,

@@ -686,8 +686,8 @@ export const SPRAY_INTERVAL_MS = 20;
 export const SPRAY_PER_STEP = 3;
 /** Where the two sides take turns, sockets after ports, five are 250 a second; fewer ports, so that the sockets come soon. */
 export const SPRAY_PER_STEP_IN_TURN = 5;
-export const SPRAY_PORTS_IN_TURN = 448;
-export const SPRAY_SOCKETS_IN_TURN = 480;
+export const SPRAY_PORTS_IN_TURN = 416;
+export const SPRAY_SOCKETS_IN_TURN = 416;
 /** All ports have been tried by then, with a second to spare for the two sides' different starts. */
 export const SPRAY_PORTS_MS = (SPRAY_PORTS / SPRAY_PER_STEP) * SPRAY_INTERVAL_MS + 1_000;
 /** … and where the sides take turns; they begin at the word of one of them, and a packet that is late costs one try. */
@@ -732,6 +732,8 @@ export const CROSSING_WAIT_MS = 500;
 export const CROSSING_AGAIN_FIRST_MS = 250;
 /** … the others after this: 144 flows each, less than 300 a second. */
 export const CROSSING_AGAIN_MS = 1_000;
+/** As long as a NAT has not been measured there is no further round within this: with a hard one it would be of no use. */
+export const CROSSING_MEASURE_MS = 2_500;
 /** Rounds: no more than 800 flows are alive in a router at once. */
 export const CROSSING_ROUNDS = 6;
 /** After them it is quiet for longer than an unanswered flow is remembered, doubling, five times. */

@@ -11,6 +11,7 @@ import type { SocketAddress } from "../base/address.ts";
 import {
   CROSSING_AGAIN_FIRST_MS,
   CROSSING_AGAIN_MS,
+  CROSSING_MEASURE_MS,
   CROSSING_REST_MS,
   CROSSING_ROUNDS,
   CROSSING_SOCKETS,
@@ -38,6 +39,8 @@ export class CrossingSearch {
   /** Until when a round may be without an answer; the responder's next one begins then. */
   private nextAtMs = NEVER;
   private startedAtMs = 0;
+  /** When the first round of all began. */
+  private firstAtMs = 0;
 
   constructor(ground: SearchGround) {
     this.ground = ground;
@@ -52,7 +55,9 @@ export class CrossingSearch {
   start(nowMs: number): void {
     // The initiator's later rounds begin at the responder's word.
     if (this.ground.isInitiator && this.round > 0) return;
-    if (this.carriers.length === 0 && this.nextAtMs === NEVER) this.beginRound(nowMs, this.round + 1);
+    if (this.carriers.length > 0 || this.nextAtMs !== NEVER) return;
+    if (this.round === 0) this.firstAtMs = nowMs;
+    this.beginRound(nowMs, this.round + 1);
   }
 
   stop(): void {
@@ -81,6 +86,10 @@ export class CrossingSearch {
     ground.network.endSpray(this);
     ground.sockets.sweepAt(nowMs + SPRAY_SOCKET_LINGER_MS);
     if (ground.hasDirect || ground.isInitiator) return;
+    if (this.isUnmeasured && nowMs - this.firstAtMs < CROSSING_MEASURE_MS) {
+      this.nextAtMs = nowMs + CROSSING_AGAIN_FIRST_MS;
+      return;
+    }
     if (this.isResting || this.round % CROSSING_ROUNDS !== 0) {
       this.beginRound(nowMs, this.round + 1);
     } else {
@@ -101,6 +110,12 @@ export class CrossingSearch {
     this.theirs = addresses;
     if (!ground.isInitiator) this.cross(nowMs);
     else this.proceed(nowMs);
+  }
+
+  /** Whether one of the NATs may still turn out to be a hard one. */
+  private get isUnmeasured(): boolean {
+    const { ourNat, theirNat } = this.ground;
+    return ourNat.mapping === "unknown" || theirNat === undefined || theirNat.mapping === "unknown";
   }
 
   private beginRound(nowMs: number, round: number): void {

@@ -134,7 +134,10 @@ export class DirectSearch {
   /** What only some pairs of NATs ask for. */
   private startParts(nowMs: number): void {
     const { ourNat, theirNat, hasDirect } = this.ground;
-    if (this.role !== "simultaneous") this.endFreshSockets();
+    if (this.role !== "simultaneous") {
+      this.endFreshSockets();
+      this.crossing.stop();
+    }
     if (hasDirect || theirNat === undefined || nowMs < this.notBeforeMs) return;
     if (mustCross(ourNat, theirNat)) this.crossing.start(nowMs);
     this.prediction.start(nowMs);

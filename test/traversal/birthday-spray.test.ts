@@ -54,8 +54,8 @@ test("where the sides take turns no socket is opened before all ports have been 
   const both = [...ports, ...sockets];
   assert.ok(both.length < 1_000);
   assert.ok(mostInASecond(both.map(({ atMs }) => atMs)) <= 300);
-  // A chance of 96 % and more.
-  assert.ok((1 - sockets.length / 64_512) ** ports.length < 0.04);
+  // A chance of 93 %.
+  assert.ok((1 - sockets.length / 64_512) ** ports.length < 0.07);
 });
 
 test("both sides together stay below a thousand flows and 300 new ones a second", () => {

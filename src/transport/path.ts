@@ -22,6 +22,7 @@ import { PathQuality } from "./path-quality.ts";
 import type { PathState, PathSummary } from "./path-summary.ts";
 import { RttEstimator } from "./rtt-estimator.ts";
 import { packetState, type SentPacket, SentPackets } from "./sent-packets.ts";
+import { WindowUse } from "./window-use.ts";
 
 /** What settles or loses a packet is told here. */
 export interface PacketOwner {
@@ -77,6 +78,7 @@ export class Path implements PathSummary {
   pingWanted = false;
   private readonly owner: PacketOwner;
   private readonly lossEvent = new LossEvent();
+  private readonly windowUse = new WindowUse();
 
   // Sums over one ACK frame; fields, so that the visitor below is made once.
   private ackedBytes = 0;
@@ -151,6 +153,7 @@ export class Path implements PathSummary {
     this.lastElicitingAtMs = nowMs;
     this.pingWanted = false;
     this.congestion.onPacketSent(nowMs, packet.packetNumber, bytes, this.sent, this.appLimited);
+    this.windowUse.onSent(this.sent.bytesInFlight);
     this.pacer.onSent(bytes);
   }
 
@@ -189,12 +192,13 @@ export class Path implements PathSummary {
     }
     this.detectLoss(nowMs);
     if (this.ackedBytes > 0) {
+      this.windowUse.onAck(nowMs, this.ackedNewestSentAtMs, this.sent.bytesInFlight);
       this.congestion.onAck(
         nowMs,
         this.ackedBytes,
         this.ackedNewestSentAtMs,
         this.rtt,
-        this.appLimited,
+        this.appLimited || !this.windowUse.isUsed(this.congestion.windowBytes),
         this.sent.bytesInFlight,
       );
     }

@@ -258,3 +258,24 @@ test("a peer that never acknowledges cannot make the record of what was sent gro
   const remembered = path.sent.nextPacketNumber - path.sent.lowestRemembered;
   assert.ok(remembered <= 150_000, `${remembered} records`);
 });
+
+/** Sends `count` packets at once, with never a moment in which nothing waits, and has them acknowledged after 100 ms. */
+function round(path: Path, nowMs: number, count: number): void {
+  path.appLimited = false;
+  let last = 0;
+  for (let i = 0; i < count; i++) last = send(path, nowMs);
+  ack(path, nowMs + 100, last, last - count + 1);
+}
+
+test("a window of which less than half is used does not grow, though there is always something to send", () => {
+  const { path } = warm();
+  for (let i = 0; i < 20; i++) round(path, 1_000 + i * 100, 40);
+  assert.equal(path.windowBytes, 100 * BYTES);
+});
+
+test("a window that is used grows", () => {
+  const { path } = warm();
+  round(path, 1_000, 100);
+  round(path, 1_100, 100);
+  assert.ok(path.windowBytes >= 190 * BYTES, `${path.windowBytes}`);
+});

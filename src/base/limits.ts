@@ -522,7 +522,7 @@ export const RENDEZVOUS_ATTEMPT_SHORT_MS = 1_200;
 /** Pause after the first failed attempt … */
 export const RENDEZVOUS_PAUSE_MIN_MS = 500;
 /** … growing up to this while the rendezvous has been away for less than RENDEZVOUS_PATIENCE_MS (it is being restarted) … */
-export const RENDEZVOUS_PAUSE_MAX_MS = 5_000;
+export const RENDEZVOUS_PAUSE_MAX_MS = 1_000;
 export const RENDEZVOUS_PATIENCE_MS = 60_000;
 /** … and up to this afterwards: thousands of agents must not wear down a server that comes back. */
 export const RENDEZVOUS_PAUSE_LATE_MAX_MS = 15_000;

@@ -159,7 +159,7 @@ export class Agent implements Machine {
       routes: this.routes,
       emit: (event) => this.events.push(event),
       connect: (at: number, to: ConnectOptions) => this.endpoint.connect(at, to),
-      introduce: (at, peer, selector, packet) => this.rendezvous.open(at, peer, selector, packet),
+      rendezvous: this.rendezvous,
     });
     this.dials.add(dial);
     const serving = [...this.peers.values()].find((peer) => equalBytes(peer.identity, options.peer));
@@ -337,7 +337,7 @@ export class Agent implements Machine {
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     this.peers.delete(connection);
-    peer.stop();
+    peer.stop(nowMs);
     this.channels.forget(peer);
     this.events.push({ type: "peer-gone", peer: peer.identity });
     this.dials.onGone(nowMs, peer);

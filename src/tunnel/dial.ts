@@ -32,8 +32,12 @@ export interface DialContext {
   readonly routes: RouteTable;
   emit(event: AgentEvent): void;
   connect(nowMs: number, options: ConnectOptions): Connection | undefined;
-  /** Asks the rendezvous to introduce us. @returns the request's number, or undefined while there is no rendezvous. */
-  introduce(nowMs: number, peer: Uint8Array, selector: Uint8Array, packet: Uint8Array): number | undefined;
+  readonly rendezvous: {
+    /** Asks to be introduced. @returns the request's number, or undefined while there is no rendezvous. */
+    open(nowMs: number, peer: Uint8Array, selector: Uint8Array, packet: Uint8Array): number | undefined;
+    /** The relay channel that came of it is not needed any more. */
+    closeChannel(nowMs: number, route: Route): void;
+  };
 }
 
 const MESSAGES: Record<WaitingReason, string> = {
@@ -103,6 +107,7 @@ export class Dial {
     if (nowMs < this.atMs) return;
     if (this.attempt !== undefined) {
       this.wait("no-answer");
+      if (this.channel !== undefined) this.context.rendezvous.closeChannel(nowMs, this.channel);
       this.giveUp(nowMs);
     } else {
       this.begin(nowMs);
@@ -111,6 +116,7 @@ export class Dial {
 
   private begin(nowMs: number): void {
     this.atMs = Number.POSITIVE_INFINITY;
+    this.channel = undefined;
     const connection = this.context.connect(nowMs, {
       remoteIdentity: this.peer,
       psk: this.psk,
@@ -120,7 +126,7 @@ export class Dial {
     });
     const packet = connection?.handshakePacket(nowMs);
     if (connection === undefined || packet === undefined) return;
-    this.request = this.context.introduce(nowMs, this.peer, this.selector, packet);
+    this.request = this.context.rendezvous.open(nowMs, this.peer, this.selector, packet);
     if (this.request === undefined && this.addresses.length === 0) {
       // onRendezvousConnected begins again.
       connection.vanish(0, "there is no rendezvous");
@@ -135,6 +141,7 @@ export class Dial {
     const attempt = this.attempt;
     this.attempt = undefined;
     this.request = undefined;
+    this.channel = undefined;
     attempt?.vanish(0, "the attempt to connect was given up");
     const backoffMs = Math.min(DIAL_RETRY_MS * 2 ** Math.min(this.failures, 10), DIAL_RETRY_MAX_MS);
     this.failures++;
@@ -173,7 +180,7 @@ export class Dial {
   /** The handshake is on its way to known addresses already; the rendezvous carries it as well. */
   private introduceAttempt(nowMs: number, attempt: Connection): void {
     const packet = attempt.handshakePacket(nowMs);
-    if (packet !== undefined) this.request = this.context.introduce(nowMs, this.peer, this.selector, packet);
+    if (packet !== undefined) this.request = this.context.rendezvous.open(nowMs, this.peer, this.selector, packet);
   }
 
   /** @returns whether the answer was for this dial. */

@@ -77,9 +77,13 @@ export class Peer {
     else this.search.onMappedAddress(nowMs, carrier, address);
   }
 
-  /** The connection is over. */
-  stop(): void {
+  /** The connection is over. Where nobody is to be told of that, its channels are not needed any more. */
+  stop(nowMs: number): void {
     this.search.stop();
+    if (this.connection.state !== "closed") return;
+    if (this.freshChannel !== undefined) this.context.closeChannel(nowMs, this.freshChannel);
+    for (const { via, route } of this.connection.paths.all)
+      if (via === "relay") this.context.closeChannel(nowMs, route);
   }
 
   // ---- the relay's channel
@@ -111,6 +115,8 @@ export class Peer {
 
   /** The channel that was asked for is there. */
   onChannel(nowMs: number, route: Route): void {
+    // One over which nothing has come back.
+    if (this.freshChannel !== undefined) this.context.closeChannel(nowMs, this.freshChannel);
     this.askChannel(nowMs, route);
     this.channelAtMs = nowMs + RESUME_RETRY_MS;
     this.channelsUnanswered++;

@@ -22,7 +22,7 @@ function pauses(seed: number, durationMs: number): { atMs: number; pauseMs: numb
   return all;
 }
 
-test("pauses grow from half a second at most to five in the first minute and to fifteen later", () => {
+test("pauses grow from half a second at most to one in the first minute and to fifteen later", () => {
   const all = pauses(1, 10 * 60_000);
   assert.ok((all[0]?.pauseMs ?? 0) <= RENDEZVOUS_PAUSE_MIN_MS);
   for (const { atMs, pauseMs } of all) {

@@ -182,3 +182,28 @@ test("a rendezvous whose addresses are told in another order, or with further on
   world.runFor(60_000);
   assert.equal(one.sessions, 2);
 });
+
+test("relay channels that are not needed any more are given back", () => {
+  const world = new World({ seed: 5 });
+  const deployment = new Deployment(world, { a: "symmetric", b: "symmetric" });
+  const { laptop, device, server } = deployment;
+  deployment.expose();
+  // A stranger is met with silence, and asks again and again.
+  deployment.dial(new Uint8Array(16).fill(9));
+  for (let i = 0; i < 120; i++) {
+    world.runFor(1_000);
+    assert.ok(server.statistics.relayPairs <= 1, `${server.statistics.relayPairs} pairs after ${i} s`);
+  }
+  const dial = deployment.connect();
+  for (let i = 0; i < 3; i++) {
+    const connection = dial.connected;
+    device.start();
+    deployment.useRendezvous(device);
+    deployment.expose();
+    world.runUntil(() => dial.connected !== undefined && dial.connected !== connection, 40_000);
+    const exchange = laptop.request(dial, 10) as Exchange;
+    world.runUntil(() => exchange.ended, 5_000);
+    // The stranger's may be there at the moment.
+    assert.ok(server.statistics.relayPairs <= 2, `${server.statistics.relayPairs} pairs`);
+  }
+});

@@ -2,13 +2,7 @@
 // that it is for. Nothing changes state before the packet is authentic.
 
 import type { SocketAddress } from "../base/address.ts";
-import {
-  ACK_ELICITING_THRESHOLD,
-  DATA_HEADER_BYTES,
-  PATH_PROBING,
-  RECEIVE_SPACES_MAX,
-  TAG_BYTES,
-} from "../base/limits.ts";
+import { DATA_HEADER_BYTES, PATH_PROBING, RECEIVE_SPACES_MAX, TAG_BYTES } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { RangeSet } from "../base/range-set.ts";
 import type { Route } from "../base/route.ts";
@@ -57,7 +51,9 @@ export class PacketReceiver implements FrameVisitor {
     const known = space ?? this.openSpace(pathId, route);
     const isNewest = packetNumber > known.seen.highest;
     const eliciting = decoder.decode(bytes, framesStart, framesEnd, this);
-    known.onReceived(nowMs, packetNumber, eliciting, ACK_ELICITING_THRESHOLD);
+    const { frequency } = known;
+    if (eliciting) frequency.onPacket(nowMs, this.connection.rttMs);
+    known.onReceived(nowMs, packetNumber, eliciting, frequency.threshold, frequency.delayMs);
     if (!this.isOver) this.connection.routeProof.onPacket(nowMs, known, route, isNewest);
     return true;
   }

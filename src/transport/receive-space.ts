@@ -1,15 +1,17 @@
 // One packet-number space of the peer, as its receiver sees it: what was seen, what is to be acknowledged, and when
 // (RFC 9000 §13.2). Each path of the peer has one.
 
-import { ACK_DELAY_MAX_MS, ACK_RANGES_MAX } from "../base/limits.ts";
+import { ACK_DELAY_MAX_MS, ACK_ELICITING_THRESHOLD, ACK_RANGES_MAX, PACKET_THRESHOLD_MIN } from "../base/limits.ts";
 import { RangeSet } from "../base/range-set.ts";
 import type { Route } from "../base/route.ts";
+import { AckFrequency } from "./ack-frequency.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
 export class ReceiveSpace {
   /** The peer's number for this path. */
   readonly path: number;
   readonly seen = new ReplayWindow();
+  readonly frequency = new AckFrequency();
   /** Where the newest packet of this space came from: acknowledgements go back there. */
   route: Route;
   /** Newer packets came from here; it becomes the route when a challenge to it has come back. */
@@ -17,6 +19,8 @@ export class ReceiveSpace {
   private readonly received = new RangeSet();
   private largestReceivedAtMs = 0;
   private elicitingSinceAck = 0;
+  /** The last packet that did not follow the one before. */
+  private outOfOrderAt = Number.NEGATIVE_INFINITY;
   /** The lowest packet that came since the last acknowledgement was sent. */
   private lowestUntold = Number.POSITIVE_INFINITY;
   private ackAtMs = Number.POSITIVE_INFINITY;
@@ -29,8 +33,15 @@ export class ReceiveSpace {
   /**
    * Records an authenticated, fresh packet whose frames have been handled.
    * @param threshold how many ack-eliciting packets may wait for one acknowledgement.
+   * @param delayMs how long two and more may wait; a single one waits for up to ACK_DELAY_MAX_MS.
    */
-  onReceived(nowMs: number, packetNumber: number, ackEliciting: boolean, threshold: number): void {
+  onReceived(
+    nowMs: number,
+    packetNumber: number,
+    ackEliciting: boolean,
+    threshold: number,
+    delayMs = ACK_DELAY_MAX_MS,
+  ): void {
     const inOrder = packetNumber === this.seen.highest + 1 || this.seen.highest < 0;
     if (packetNumber > this.seen.highest) this.largestReceivedAtMs = nowMs;
     this.seen.mark(packetNumber);
@@ -39,9 +50,15 @@ export class ReceiveSpace {
     if (packetNumber < this.lowestUntold) this.lowestUntold = packetNumber;
     if (!ackEliciting) return;
     this.elicitingSinceAck++;
-    // A gap is news that the sender's loss detection waits for (RFC 9000 §13.2.1).
-    if (!inOrder || this.elicitingSinceAck >= threshold) this.ackAtMs = nowMs;
-    else this.ackAtMs = Math.min(this.ackAtMs, nowMs + ACK_DELAY_MAX_MS);
+    if (!inOrder) this.outOfOrderAt = packetNumber;
+    // A gap is news that the sender's loss detection waits for (RFC 9000 §13.2.1), and so are the packets behind it that prove a loss.
+    const isBehindGap = packetNumber <= this.outOfOrderAt + PACKET_THRESHOLD_MIN;
+    const enough = isBehindGap ? Math.min(threshold, ACK_ELICITING_THRESHOLD) : threshold;
+    if (!inOrder || this.elicitingSinceAck >= enough) this.ackAtMs = nowMs;
+    else {
+      const waitMs = this.elicitingSinceAck >= ACK_ELICITING_THRESHOLD ? delayMs : ACK_DELAY_MAX_MS;
+      this.ackAtMs = Math.min(this.ackAtMs, nowMs + waitMs);
+    }
   }
 
   /** When an acknowledgement has to go out, in ms; Infinity when nothing waits for one. */

@@ -29,6 +29,29 @@ test("every second packet that asks for it is acknowledged at once, a single one
   assert.equal(space.hasAckToSend, false);
 });
 
+test("two packets of a fast flow wait for others no longer than the flow's share of a round trip", () => {
+  const space = spaceOf();
+  space.onReceived(10, 0, true, 8, 3);
+  assert.equal(space.ackDueAtMs, 10 + ACK_DELAY_MAX_MS);
+  space.onReceived(11, 1, true, 8, 3);
+  space.onReceived(12, 2, true, 8, 3);
+  assert.equal(space.ackDueAtMs, 14);
+  for (let n = 3; n < 8; n++) space.onReceived(13, n, true, 8, 3);
+  assert.equal(space.ackDueAtMs, 13);
+});
+
+test("behind a gap every second packet of a fast flow is told at once, until the loss is proved", () => {
+  const space = spaceOf();
+  const told: number[] = [];
+  for (const n of [0, 2, 3, 4, 5, 6, 7, 8, 9]) {
+    space.onReceived(n, n, true, 8, 100);
+    if (space.ackDueAtMs > n) continue;
+    told.push(n);
+    space.onAckSent();
+  }
+  assert.deepEqual(told, [2, 4]);
+});
+
 test("packets that ask for nothing are acknowledged with the next that does", () => {
   const space = spaceOf();
   space.onReceived(10, 0, false, 2);

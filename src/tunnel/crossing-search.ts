@@ -21,6 +21,7 @@ import {
 } from "../base/limits.ts";
 import type { Carrier } from "../base/route.ts";
 import { Crossing } from "../traversal/crossing.ts";
+import { mustCross } from "../traversal/punch-plan.ts";
 import type { PunchBody } from "../wire/candidate.ts";
 import type { SearchGround } from "./search-ground.ts";
 
@@ -60,6 +61,11 @@ export class CrossingSearch {
     this.beginRound(nowMs, this.round + 1);
   }
 
+  /** Nothing else has helped, and nobody knows what the routers are like: it is tried once. */
+  guess(nowMs: number): void {
+    if (this.round === 0) this.start(nowMs);
+  }
+
   stop(): void {
     this.ground.network.endSpray(this);
     this.isResting = false;
@@ -92,7 +98,8 @@ export class CrossingSearch {
     }
     if (this.isResting || this.round % CROSSING_ROUNDS !== 0) {
       this.beginRound(nowMs, this.round + 1);
-    } else {
+    } else if (mustCross(ground.ourNat, ground.theirNat ?? ground.ourNat)) {
+      // Where it was only a guess that the routers are such, once is enough.
       this.isResting = true;
       this.nextAtMs = nowMs + CROSSING_REST_MS * 2 ** Math.min(this.series++, 5);
     }

@@ -275,7 +275,7 @@ export class DirectSearch {
     this.freshSockets++;
     this.freshAtMs = nowMs + this.freshAfterMs * 2 ** this.freshSockets;
     // Neither side's first word has helped: both routers may be such as need to be spoken to at the same moment.
-    if (this.freshSockets > 2) this.crossing.start(nowMs);
+    if (this.freshSockets > 2) this.crossing.guess(nowMs);
     const carriers = this.ground.sockets.open(1);
     this.ground.sockets.ask(nowMs, carriers);
     [this.fresh] = carriers;

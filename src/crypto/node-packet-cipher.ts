@@ -19,7 +19,8 @@ class NodePacketCipher implements PacketCipher {
 
   constructor(key: Uint8Array) {
     assert(key.length === KEY_BYTES, "a packet key has 32 bytes");
-    this.key = key.slice();
+    // Not by slice(), which of a Buffer makes a view.
+    this.key = new Uint8Array(key);
   }
 
   seal(buffer: Uint8Array, headerStart: number, payloadEnd: number, path: number, packetNumber: number): void {

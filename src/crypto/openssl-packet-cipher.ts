@@ -164,7 +164,8 @@ class OpensslPacketCipher implements PacketCipher {
     const { workspace, keyAddress, receivedTag } = this;
     const payloadStart = headerStart + DATA_HEADER_BYTES;
     const payloadEnd = packetEnd - TAG_BYTES;
-    if (headerStart < 0 || payloadEnd < payloadStart || packetEnd > buffer.length) return false;
+    // Said so that it holds of whatever is no number, too: what follows are addresses.
+    if (!(headerStart >= 0 && payloadEnd >= payloadStart && packetEnd <= buffer.length)) return false;
     for (let i = 0; i < TAG_BYTES; i++) receivedTag[i] = buffer[payloadEnd + i] as number;
     workspace.begin(keyAddress, path, packetNumber);
     workspace.authenticate(buffer, headerStart, payloadEnd, workspace.tagAddress);

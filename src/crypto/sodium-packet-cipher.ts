@@ -86,7 +86,8 @@ class SodiumPacketCipher implements PacketCipher {
     assert(key.length === KEY_BYTES, "a packet key has 32 bytes");
     this.sodium = sodium;
     this.views = views;
-    this.key = key.slice();
+    // Not by slice(), which of a Buffer makes a view.
+    this.key = new Uint8Array(key);
   }
 
   seal(buffer: Uint8Array, headerStart: number, payloadEnd: number, path: number, packetNumber: number): void {

@@ -8,6 +8,7 @@ import { packetState, type SentPacket, type SentPackets } from "./sent-packets.t
 export class LossEvent {
   /** Of the present report. */
   bytes = 0;
+  /** The oldest that may tell persistent congestion. */
   private first: SentPacket | undefined;
   private last: SentPacket | undefined;
   private count = 0;
@@ -26,7 +27,8 @@ export class LossEvent {
 
   /** A packet was found lost; the oldest comes first. */
   add(packet: SentPacket): void {
-    this.first ??= packet;
+    // Persistent congestion is told by packets that left when there was a round-trip time already (RFC 9002 §7.6.2).
+    if (packet.sentAtMs > this.firstSampleAtMs) this.first ??= packet;
     this.last = packet;
     this.bytes += packet.bytes;
     this.count++;
@@ -49,7 +51,7 @@ export class LossEvent {
   /** Whether the report shows persistent congestion: losses before there was a round-trip time do not. */
   isPersistent(ptoMs: number, sent: SentPackets): boolean {
     const { first, last } = this;
-    if (first === undefined || last === undefined || first.sentAtMs <= this.firstSampleAtMs) return false;
+    if (first === undefined || last === undefined) return false;
     if (last.sentAtMs - first.sentAtMs <= ptoMs * PERSISTENT_CONGESTION_THRESHOLD) return false;
     for (let n = first.packetNumber; n <= last.packetNumber; n++) {
       if (sent.get(n)?.state === packetState.acked) return false;

@@ -24,6 +24,12 @@ export class BbrFullPipe {
     if (this.isReached) this.wasReached = true;
   }
 
+  /** The path may have become another one. */
+  forget(): void {
+    this.wasReached = false;
+    this.lookAnew(0);
+  }
+
   /** @param baseBytesPerMs the rate from which growth counts. */
   lookAnew(baseBytesPerMs: number): void {
     this.baseBytesPerMs = baseBytesPerMs;

@@ -233,6 +233,13 @@ export class BbrModel {
     this.shortTermInFlightBytes = Number.POSITIVE_INFINITY;
   }
 
+  /** The path may have become another one. */
+  forgetBounds(): void {
+    this.resetShortTerm();
+    this.longTermInFlightBytes = Number.POSITIVE_INFINITY;
+    this.resetLatest();
+  }
+
   /** Losses begin that may prove spurious. */
   saveBounds(): void {
     this.savedBytesPerMs = this.shortTermBytesPerMs;

@@ -25,6 +25,12 @@ export class BbrSendLimits {
   windowBytes: number;
   private readonly model: BbrModel;
   private rateBytesPerMs = 0;
+  private pipeWasFull = false;
+  /**
+   * The path was silent for a while, and samples of that time may be all that there is. They show little but the silence: until the path
+   * has been filled they hold the rate no lower than a new path's.
+   */
+  wasSilent = false;
 
   constructor(model: BbrModel, packetBytes: number) {
     this.model = model;
@@ -34,11 +40,15 @@ export class BbrSendLimits {
 
   pacingBytesPerMs(rtt: RttEstimator): number {
     // Before the first sample the window over the round trip is all that is known.
-    return this.rateBytesPerMs > 0 ? this.rateBytesPerMs : (BBR_STARTUP_GAIN * this.windowBytes) / rtt.smoothedMs;
+    if (this.rateBytesPerMs === 0) return (BBR_STARTUP_GAIN * this.windowBytes) / rtt.smoothedMs;
+    if (!this.wasSilent || this.pipeWasFull) return this.rateBytesPerMs;
+    const leastBytes = Math.min(this.windowBytes, INITIAL_WINDOW_PACKETS * this.packetBytes);
+    return Math.max(this.rateBytesPerMs, (BBR_STARTUP_GAIN * leastBytes) / rtt.smoothedMs);
   }
 
   /** @param wasFull the path has been seen to deliver no more; before that the rate only grows. */
   setRate(gain: number, wasFull: boolean): void {
+    this.pipeWasFull = wasFull;
     const bytesPerMs = this.model.bytesPerMs * gain * (1 - BBR_PACING_MARGIN);
     if (wasFull || bytesPerMs > this.rateBytesPerMs) this.rateBytesPerMs = bytesPerMs;
   }
@@ -98,6 +108,12 @@ export class BbrSendLimits {
     const batchBytes = Math.max(this.rateBytesPerMs * PACING_BURST_MS, 2 * this.packetBytes);
     const least = Math.max(bytes, 3 * Math.min(batchBytes, BBR_QUANTUM_BYTES_MAX), this.minWindowBytes);
     return state === "up" ? least + 2 * this.packetBytes : least;
+  }
+
+  /** What the present state sends at and holds in flight, as parts of the path's bandwidth and of its bandwidth-delay product. */
+  setGains(pacingGain: number, windowGain: number): void {
+    this.pacingGain = pacingGain;
+    this.windowGain = windowGain;
   }
 
   setPacketBytes(bytes: number): void {

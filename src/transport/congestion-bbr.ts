@@ -118,6 +118,14 @@ export class CongestionBbr implements CongestionController {
     this.saveWindow();
     this.limits.windowBytes = this.limits.minWindowBytes;
     this.stateBeforeLoss = undefined;
+    // Nothing came through for a while: what was measured before, and above all what was measured meanwhile, is not the path's any more.
+    this.fullPipe.forget();
+    this.probeSamples = false;
+    this.ackPhase = "none";
+    this.lossesInRound = 0;
+    this.limits.wasSilent = true;
+    this.model.forgetBounds();
+    this.enterStartup();
   }
 
   onAck(
@@ -159,8 +167,7 @@ export class CongestionBbr implements CongestionController {
     this.checkStartupLoss();
     if (!this.fullPipe.wasReached) return;
     this.state = "drain";
-    this.limits.pacingGain = BBR_DRAIN_GAIN;
-    this.limits.windowGain = BBR_WINDOW_GAIN;
+    this.limits.setGains(BBR_DRAIN_GAIN, BBR_WINDOW_GAIN);
     this.drainStartRound = this.model.roundCount;
   }
 
@@ -169,6 +176,9 @@ export class CongestionBbr implements CongestionController {
     const { model } = this;
     if (this.fullPipe.wasReached || !model.roundStart) return;
     if (this.lossesInRound < BBR_STARTUP_LOSSES || !model.isInFlightTooHigh(this.limits.packetBytes)) return;
+    // What was lost before there was a round trip was lost while nothing came through: that is no queue.
+    this.limits.wasSilent ||= model.minRttMs === Number.POSITIVE_INFINITY;
+    if (model.minRttMs === Number.POSITIVE_INFINITY) return;
     this.fullPipe.wasReached = true;
     model.longTermInFlightBytes = Math.max(model.bdpBytes(model.maxBytesPerMs, 1), model.latestRoundDeliveredBytes);
   }
@@ -277,14 +287,12 @@ export class CongestionBbr implements CongestionController {
     this.ackPhase = "stopping";
     model.startRound();
     this.state = "down";
-    this.limits.pacingGain = BBR_DOWN_GAIN;
-    this.limits.windowGain = BBR_WINDOW_GAIN;
+    this.limits.setGains(BBR_DOWN_GAIN, BBR_WINDOW_GAIN);
   }
 
   private startCruise(): void {
     this.state = "cruise";
-    this.limits.pacingGain = 1;
-    this.limits.windowGain = BBR_WINDOW_GAIN;
+    this.limits.setGains(1, BBR_WINDOW_GAIN);
   }
 
   private startRefill(): void {
@@ -293,8 +301,7 @@ export class CongestionBbr implements CongestionController {
     this.ackPhase = "refilling";
     this.model.startRound();
     this.state = "refill";
-    this.limits.pacingGain = 1;
-    this.limits.windowGain = BBR_WINDOW_GAIN;
+    this.limits.setGains(1, BBR_WINDOW_GAIN);
   }
 
   private startUp(): void {
@@ -303,8 +310,7 @@ export class CongestionBbr implements CongestionController {
     this.model.startRound();
     this.fullPipe.lookAnew(this.model.rate.sampleBytesPerMs);
     this.state = "up";
-    this.limits.pacingGain = BBR_UP_GAIN;
-    this.limits.windowGain = BBR_UP_WINDOW_GAIN;
+    this.limits.setGains(BBR_UP_GAIN, BBR_UP_WINDOW_GAIN);
   }
 
   private pickProbeWait(nowMs: number): void {
@@ -323,8 +329,7 @@ export class CongestionBbr implements CongestionController {
       if (!model.probeRttExpired || this.idleRestart) return;
       this.saveWindow();
       this.state = "probe-rtt";
-      this.limits.pacingGain = 1;
-      this.limits.windowGain = BBR_PROBE_RTT_GAIN;
+      this.limits.setGains(1, BBR_PROBE_RTT_GAIN);
       this.probeRttDoneAtMs = 0;
       this.ackPhase = "stopping";
       model.startRound();
@@ -358,8 +363,7 @@ export class CongestionBbr implements CongestionController {
 
   private enterStartup(): void {
     this.state = "startup";
-    this.limits.pacingGain = BBR_STARTUP_GAIN;
-    this.limits.windowGain = BBR_WINDOW_GAIN;
+    this.limits.setGains(BBR_STARTUP_GAIN, BBR_WINDOW_GAIN);
   }
 
   private saveWindow(): void {

@@ -41,9 +41,12 @@ export class BbrSendLimits {
   pacingBytesPerMs(rtt: RttEstimator): number {
     // Before the first sample the window over the round trip is all that is known.
     if (this.rateBytesPerMs === 0) return (BBR_STARTUP_GAIN * this.windowBytes) / rtt.smoothedMs;
-    if (!this.wasSilent || this.pipeWasFull) return this.rateBytesPerMs;
-    const leastBytes = Math.min(this.windowBytes, INITIAL_WINDOW_PACKETS * this.packetBytes);
-    return Math.max(this.rateBytesPerMs, (BBR_STARTUP_GAIN * leastBytes) / rtt.smoothedMs);
+    // A packet goes each round trip, however slow the path has seemed: a sample that spans a sleep would hold it for hours.
+    let leastBytes = this.packetBytes;
+    if (this.wasSilent && !this.pipeWasFull) {
+      leastBytes = BBR_STARTUP_GAIN * Math.min(this.windowBytes, INITIAL_WINDOW_PACKETS * this.packetBytes);
+    }
+    return Math.max(this.rateBytesPerMs, leastBytes / rtt.smoothedMs);
   }
 
   /** @param wasFull the path has been seen to deliver no more; before that the rate only grows. */

@@ -261,3 +261,24 @@ test("the pool keeps no more than its bound, and hands out nothing of another si
   for (let i = 0; i < 2 * FREE_BLOCKS_MAX; i++) recycled += pool.take(RECEIVE_BLOCK_BYTES)[0] as number;
   assert.equal(recycled, FREE_BLOCKS_MAX);
 });
+
+test("a half-used block that the idlest stream has to give up goes to others only if its reader is done with it", () => {
+  for (const isDone of [false, true]) {
+    const pool = new BlockPool();
+    const spare = new SpareBlocks();
+    const bytes = new Uint8Array(RECEIVE_BLOCK_BYTES + 100).fill(7);
+    const first = new ReceiveBuffer(spare, pool);
+    first.insert(0, bytes, 0, bytes.length);
+    let last = first.read();
+    for (let view = last; view !== undefined; view = first.read()) last = view;
+    if (isDone) first.release();
+    for (let i = 0; i < SPARE_BLOCKS_MAX; i++) {
+      const other = new ReceiveBuffer(spare, pool);
+      other.insert(0, bytes, 0, 1);
+      other.read();
+    }
+    assert.equal(first.memoryBytes, 0, "it gave its block up");
+    pool.take(RECEIVE_BLOCK_BYTES).fill(9);
+    assert.equal(last?.[0], isDone ? 9 : 7);
+  }
+});

@@ -38,11 +38,12 @@ const pad = (cells: readonly string[]): string =>
     .join(" ")
     .trimEnd();
 
-const rounded = (ms: number | undefined): string => (ms === undefined ? "–" : String(Math.round(ms)));
+const rounded = (ms: number | undefined): string => (Number.isFinite(ms) ? String(Math.round(ms as number)) : "–");
 
+/** What never came was later than anything, and shows as –. */
 const p50p95 = (values: readonly (number | undefined)[]): string => {
-  const known = values.filter((ms) => ms !== undefined);
-  return `${rounded(quantile(known, 0.5))}/${rounded(quantile(known, 0.95))}`;
+  const all = values.map((ms) => ms ?? Number.POSITIVE_INFINITY);
+  return `${rounded(quantile(all, 0.5))}/${rounded(quantile(all, 0.95))}`;
 };
 
 /** The most that any of the runs cost each of the two sides. */

@@ -91,12 +91,12 @@ export function delaysOf(row: MatrixRow): string[] {
   const wayMs = DIRECT_ROUND_TRIPS_MAX * row.roundTripMs;
   const [p50Ms, p95Ms] = [Math.max(limits.p50Ms, wayMs), Math.max(limits.p95Ms, wayMs)];
   const delays: string[] = [];
+  // What never came was later than anything.
   const check = (what: string, values: readonly (number | undefined)[], share: number, limitMs: number): void => {
-    const value = quantile(
-      values.filter((ms) => ms !== undefined),
-      share,
-    );
-    if (value !== undefined && value > limitMs) delays.push(`${what} ${Math.round(value)} ms`);
+    const late = values.map((ms) => ms ?? Number.POSITIVE_INFINITY);
+    const value = quantile(late, share);
+    if (value !== undefined && value > limitMs)
+      delays.push(`${what} ${Number.isFinite(value) ? `${Math.round(value)} ms` : "never"}`);
   };
   const directMs = row.runs.map((run) => run.directMs);
   check("direct p50", directMs, 0.5, p50Ms);

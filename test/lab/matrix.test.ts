@@ -97,7 +97,7 @@ test("a row names each fault once, and times apart from them", () => {
   const nat = { udp: false } as const;
   const row: MatrixRow = { pair: ["none", "symmetric"], observed: [nat, nat], runs: [run, run], roundTripMs: 0 };
   assert.deepEqual(faultsOf(row), ["relay instead of direct", "1001 flows in a router"]);
-  assert.deepEqual(delaysOf(row), ["first byte 400 ms"]);
+  assert.deepEqual(delaysOf(row), ["direct p50 never", "direct p95 never", "first byte 400 ms"]);
   const direct: MatrixRow = {
     ...row,
     runs: [20, 30, 700].map((directMs) => ({

@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { FORWARD_BUFFER_BYTES } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { ConnectionQuota } from "./connection-quota.ts";
+import { startListening } from "./server-listening.ts";
 
 export interface LocalListenerOptions {
   readonly log: Log;
@@ -35,18 +36,12 @@ export class LocalListener {
    * @returns the port.
    * @throws the error of the system, with its `code`.
    */
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.server.once("error", reject);
-      this.server.listen({ host, port }, () => {
-        this.server.off("error", reject);
-        this.server.on("error", (error) => {
-          this.options.log.warn("a local connection could not be accepted", { error: error.message });
-        });
-        const address = this.server.address();
-        resolve(typeof address === "object" && address !== null ? address.port : port);
-      });
-    });
+  async listen(host: string, port: number): Promise<number> {
+    await startListening(this.server, { host, port }, (error) =>
+      this.options.log.warn("a local connection could not be accepted", { error: error.message }),
+    );
+    const address = this.server.address();
+    return typeof address === "object" && address !== null ? address.port : port;
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import { STREAM_IDLE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { packetKind } from "../wire/datagram.ts";
 import type { AcceptedCarriers } from "./accepted-carriers.ts";
+import { startListening } from "./server-listening.ts";
 import { tcpCarrier } from "./tcp-carrier.ts";
 
 export interface StreamListenerOptions {
@@ -27,17 +28,9 @@ export class StreamListener {
 
   /** @throws the error of the system, with its `code`. */
   listen(host: string, port: number): Promise<void> {
-    const { server } = this;
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port, exclusive: true }, () => {
-        server.off("error", reject);
-        server.on("error", (error) =>
-          this.options.log.debug("a TCP connection was not accepted", { error: error.message }),
-        );
-        resolve();
-      });
-    });
+    return startListening(this.server, { host, port, exclusive: true }, (error) =>
+      this.options.log.debug("a TCP connection was not accepted", { error: error.message }),
+    );
   }
 
   /** Stops listening; connections stay. */

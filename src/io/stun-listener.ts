@@ -15,6 +15,7 @@ import type { Log } from "../base/log.ts";
 import type { Carrier } from "../base/route.ts";
 import type { StunResponder } from "../rendezvous/stun-responder.ts";
 import { packetLength } from "../wire/datagram.ts";
+import { startListening } from "./server-listening.ts";
 
 export interface StunListenerOptions {
   readonly responder: StunResponder;
@@ -35,20 +36,13 @@ export class StunListener {
    * @param carrier the UDP socket on the same port, by which the responder knows the address.
    * @throws the error of the system, with its `code`.
    */
-  listen(carrier: Carrier, host: string, port: number): Promise<void> {
+  async listen(carrier: Carrier, host: string, port: number): Promise<void> {
     const server = createServer({ noDelay: true }, (socket) => this.accept(carrier, socket));
     server.maxConnections = STUN_CONNECTIONS_MAX;
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port, exclusive: true }, () => {
-        server.off("error", reject);
-        server.on("error", (error) =>
-          this.options.log.debug("a TCP connection was not accepted", { error: error.message }),
-        );
-        this.servers.push(server);
-        resolve();
-      });
-    });
+    await startListening(server, { host, port, exclusive: true }, (error) =>
+      this.options.log.debug("a TCP connection was not accepted", { error: error.message }),
+    );
+    this.servers.push(server);
   }
 
   /** Ends every connection and stops listening. */

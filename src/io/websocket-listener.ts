@@ -9,6 +9,7 @@ import { parseIp, type SocketAddress, socketAddress } from "../base/address.ts";
 import { STREAM_IDLE_MS, WEBSOCKET_MESSAGE_BYTES_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AcceptedCarriers } from "./accepted-carriers.ts";
+import { startListening } from "./server-listening.ts";
 import { websocketCarrier } from "./websocket-carrier.ts";
 
 /** In PEM, as files hold them. */
@@ -57,18 +58,11 @@ export class WebsocketListener {
   }
 
   /** @returns the port. @throws the error of the system, with its `code`. */
-  listen(host: string, port: number): Promise<number> {
-    const { server } = this;
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port, exclusive: true }, () => {
-        server.off("error", reject);
-        server.on("error", (error) =>
-          this.options.log.debug("an HTTP connection was not accepted", { error: error.message }),
-        );
-        resolve((server.address() as AddressInfo).port);
-      });
-    });
+  async listen(host: string, port: number): Promise<number> {
+    await startListening(this.server, { host, port, exclusive: true }, (error) =>
+      this.options.log.debug("an HTTP connection was not accepted", { error: error.message }),
+    );
+    return (this.server.address() as AddressInfo).port;
   }
 
   /** Connections from now on are shown this certificate. @throws as the constructor. */

@@ -55,6 +55,8 @@ const quick: Plan = {
 const PAUSE_MS = 150;
 /** What agents do after a start, such as measuring their NAT, is over by then. */
 const SETTLE_MS = 3000;
+const IDLE = "idle";
+const START = "start";
 const WARM_UP: LoadTimes = { warmUpMs: 100, bulkMs: 700, roundTripsMs: 200, connectionsMs: 200 };
 const LEFT_OUT: readonly LeftOut[] = [
   {
@@ -64,8 +66,19 @@ const LEFT_OUT: readonly LeftOut[] = [
 ];
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, save: { type: "boolean", default: false } },
+  options: {
+    quick: { type: "boolean", default: false },
+    save: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: [] },
+    of: { type: "string", multiple: true, default: [] },
+  },
 });
+const isChosen = (name: string, words: readonly string[]): boolean =>
+  words.length === 0 || words.some((word) => name.toLowerCase().includes(word.toLowerCase()));
+const isMeasured = (name: string): boolean => isChosen(name, options.only);
+const chosen = measurements.filter(({ name }) => isMeasured(name));
+/** A part of the whole is no result to be kept. */
+const isPart = options.only.length > 0 || options.of.length > 0;
 const plan = options.quick ? quick : full;
 const startMs = performance.now();
 const elapsedMs = (): number => performance.now() - startMs;
@@ -83,6 +96,8 @@ const leftOut: LeftOut[] = [...LEFT_OUT];
 const downloads = mkdtempSync(join(tmpdir(), "tunnel-bench-"));
 
 async function enter<T extends Contender>(name: string, start: () => Promise<T>): Promise<T | undefined> {
+  // The tunnel is what all others are compared with.
+  if (name !== "tunnel" && !isChosen(name, options.of)) return undefined;
   say(`setting up ${name}`);
   try {
     const contender = await start();
@@ -126,7 +141,7 @@ async function setUp(home: BenchLab, hard: BenchLab): Promise<TunnelContender | 
 
 /** @param round from 0. @returns false where the time ran out before its end. */
 async function runRound(round: number, endMs: number): Promise<boolean> {
-  for (const { name, run, isLong = false } of measurements) {
+  for (const { name, run, isLong = false } of chosen) {
     if (isLong && round % 2 === 0) continue;
     say(`round ${round + 1}: ${name}`);
     for (const contender of contenders) {
@@ -152,14 +167,20 @@ async function measureAll(tunnel: TunnelContender | undefined): Promise<number> 
   for (const contender of contenders) {
     for (const [figure, value] of Object.entries(idleMemory(contender))) results.add(contender.name, figure, 0, value);
   }
-  say("idle");
-  busyElsewhere.push(await measureIdle(contenders, plan.idleMs, 0, results));
-  say("starting");
-  if (tunnel !== undefined) await measureStartUp(tunnel, plan.startsOfAKind, results);
+  const measuresIdle = isMeasured(IDLE);
+  if (measuresIdle) {
+    say(IDLE);
+    busyElsewhere.push(await measureIdle(contenders, plan.idleMs, 0, results));
+  }
+  if (tunnel !== undefined && isMeasured(START)) {
+    say(START);
+    await measureStartUp(tunnel, plan.startsOfAKind, results);
+  }
   for (const { run } of measurements.slice(0, 2)) {
     for (const contender of contenders) await run(contender, WARM_UP).catch(() => {});
   }
-  const idleAtEndMs = (plan.idleRounds - 1) * (plan.idleMs + SETTLE_MS);
+  const idlesAgain = measuresIdle && plan.idleRounds > 1;
+  const idleAtEndMs = !idlesAgain ? 0 : (plan.idleRounds - 1) * (plan.idleMs + SETTLE_MS);
   const endMs = plan.limitMs - idleAtEndMs;
   let rounds = 0;
   let longestMs = 0;
@@ -169,8 +190,8 @@ async function measureAll(tunnel: TunnelContender | undefined): Promise<number> 
     rounds++;
     longestMs = Math.max(longestMs, elapsedMs() - roundStartMs);
   }
-  if (plan.idleRounds > 1) {
-    say("idle again");
+  if (idlesAgain) {
+    say(`${IDLE} again`);
     await sleep(SETTLE_MS);
     busyElsewhere.push(await measureIdle(contenders, plan.idleMs, 1, results));
   }
@@ -182,13 +203,14 @@ const hard = await Lab.create<"A" | "B">({ A: "symmetric", B: "symmetric" });
 try {
   const tunnel = await setUp(home, hard);
   const rounds = await measureAll(tunnel);
-  const command = `npm run bench${options.quick ? " -- --quick" : ""}`;
+  const words = process.argv.slice(2).filter((word) => word !== "--save");
+  const command = ["npm run bench", ...(words.length > 0 ? ["--", ...words] : [])].join(" ");
   const shares = busyElsewhere.map((share) => `${(share * 100).toFixed(0)} %`).join(", ");
-  machine.push(["processor in use by other programs, before and after the rounds", shares]);
+  if (shares !== "") machine.push(["processor in use by other programs, before and after the rounds", shares]);
   const report = writeReport({ results, contenders, leftOut, machine, unrest, rounds, command });
   // The script runs as dist/scripts/bench/bench.js; the results lie beside its source.
   const file = fileURLToPath(new URL("../../../scripts/bench/RESULTS.md", import.meta.url));
-  if (options.save) writeFileSync(file, report);
+  if (options.save && !isPart) writeFileSync(file, report);
   else process.stdout.write(report);
   say(`${rounds} rounds`);
 } finally {

@@ -49,6 +49,10 @@ export interface ReportInput {
   readonly command: string;
 }
 
+/** @returns the rows that hold any figure, behind so many columns of words. */
+const withFigures = (body: readonly string[][], words: number): string[][] =>
+  body.filter((cells) => cells.slice(words).some((text) => text !== NOTHING));
+
 function ratioTable({ results, contenders }: ReportInput): string {
   const names = contenders.map(({ name }) => name);
   const references = names.filter((name) => name !== "tunnel" && name !== "tunnel, relayed");
@@ -56,21 +60,25 @@ function ratioTable({ results, contenders }: ReportInput): string {
     ...references.map((reference) => ["tunnel", reference] as const),
     ...(names.includes("tunnel, relayed") ? [["tunnel, relayed", "tunnel"] as const] : []),
   ];
-  const body = rows
-    .map((row) => [
+  const body = withFigures(
+    rows.map((row) => [
       row.title,
       row.better,
       ...pairs.map(([above, below]) => cell(results.ratio(above, below, row.figure))),
-    ])
-    .filter((cells) => cells.slice(2).some((text) => text !== NOTHING));
+    ]),
+    2,
+  );
   return table(["", "better", ...pairs.map(([above, below]) => `${above} ÷ ${below}`)], body);
 }
 
 function figureTable({ results, contenders }: ReportInput): string {
-  const body = rows.map(({ figure, title, unit }) => [
-    `${title}, ${unit}`,
-    ...contenders.map(({ name }) => cell(results.spread(name, figure))),
-  ]);
+  const body = withFigures(
+    rows.map(({ figure, title, unit }) => [
+      `${title}, ${unit}`,
+      ...contenders.map(({ name }) => cell(results.spread(name, figure))),
+    ]),
+    1,
+  );
   return table(["", ...contenders.map(({ name }) => name)], body);
 }
 

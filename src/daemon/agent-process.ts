@@ -335,10 +335,8 @@ export class AgentProcess {
     const { output } = this.options.context;
     const where = formatHostAndPort(event);
     if (event.state === "connected") {
-      if (this.silent.delete(where)) output.note(`The rendezvous ${where} is there now.`);
       this.directory.onAnswer(event);
-      this.tellOver(where, event.over ?? "udp");
-      this.onRendezvousConnected(event);
+      if (this.onRendezvousConnected(event)) this.tellReached(where, event.over ?? "udp");
       return;
     }
     this.silent.add(where);
@@ -352,29 +350,34 @@ export class AgentProcess {
     void this.directory.onSilent(event);
   }
 
-  /** Says that UDP does not get through, and when it does again. */
-  private tellOver(where: string, over: Over): void {
+  /** Scripts are told each time; a person where it was missed, or is reached another way than before. */
+  private tellReached(where: string, over: Over): void {
     const { log, output } = this.options.context;
-    const before = this.over.get(where) ?? "udp";
+    const lines = this.silent.delete(where) ? [`The rendezvous ${where} is there now.`] : [];
+    if (over !== (this.over.get(where) ?? "udp")) {
+      log.info("the way to the rendezvous has changed", { rendezvous: where, over });
+      if (over === "udp") lines.push(`The rendezvous ${where} is reached over UDP again.`);
+      else lines.push(`UDP does not get through to the rendezvous ${where}; going on over ${overNames[over]}.`);
+    }
     this.over.set(where, over);
-    if (over === before) return;
-    log.info("the way to the rendezvous has changed", { rendezvous: where, over });
-    if (over === "udp") output.note(`The rendezvous ${where} is reached over UDP again.`);
-    else output.note(`UDP does not get through to the rendezvous ${where}; going on over ${overNames[over]}.`);
+    output.event({ event: "rendezvous", address: where, state: "connected", over }, lines.join("\n"));
   }
 
-  private onRendezvousConnected({ publicKey, ...place }: RendezvousEvent): void {
-    this.becomeReady(() => publicKey && this.directory.onConnected(place, publicKey));
+  /** @returns false where its key is refused. */
+  private onRendezvousConnected({ publicKey, ...place }: RendezvousEvent): boolean {
+    return this.becomeReady(() => publicKey && this.directory.onConnected(place, publicKey));
   }
 
-  private becomeReady(before: () => void): void {
+  private becomeReady(before: () => void): boolean {
     try {
       before();
       this.options.onReady?.();
       this.ready = true;
+      return true;
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       this.onRefusal(error);
+      return false;
     }
   }
 

@@ -19,6 +19,14 @@ export type OutputEvent =
       /** Where it is not UDP. */
       readonly over?: "tcp" | "websocket";
     }
+  | {
+      /** It has been reached, at first or again, or another way than before. */
+      readonly event: "rendezvous";
+      /** "host:port", as in the error event that told that it is missed. */
+      readonly address: string;
+      readonly state: "connected";
+      readonly over: "udp" | "tcp" | "websocket";
+    }
   | { readonly event: "id"; readonly peerId: string }
   | NetcheckReport
   | { readonly event: "error"; readonly code: string; readonly message: string };
@@ -36,9 +44,10 @@ export class Output {
     this.colours = colours && !json;
   }
 
-  /** @param text for a person; may have several lines. */
+  /** @param text for a person; may have several lines, and "" is none. */
   event(event: OutputEvent, text: string): void {
-    this.stdout.write(this.json ? JSON.stringify(event) : text);
+    if (this.json) this.stdout.write(JSON.stringify(event));
+    else if (text !== "") this.stdout.write(text);
   }
 
   /** Something that is not as it should be, and that the command goes on through. */

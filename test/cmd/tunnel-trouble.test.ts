@@ -74,6 +74,21 @@ test("agents wait for a rendezvous that comes late, and say so once", async (t) 
   assert.equal(exposing.events.filter((event) => event.event === "error").length, 1);
 });
 
+test("scripts are told when a rendezvous was reached, was lost, and is there again", async (t) => {
+  const deployment = new Deployment(t);
+  const rendezvous = await deployment.meet();
+  const exposing = deployment.expose("3000");
+  const reached = { event: "rendezvous", address: deployment.place, state: "connected", over: "udp" };
+  await exposing.event("rendezvous");
+  assert.deepEqual(exposing.events.slice(1), [reached], "the ticket first, then this");
+  rendezvous.signal("SIGTERM");
+  await rendezvous.exited;
+  await exposing.event("error", (event) => event.code === "rendezvous-lost", 20_000);
+  await deployment.meet();
+  await exposing.until(() => exposing.events[3], 30_000);
+  assert.deepEqual(exposing.events.slice(3), [reached]);
+});
+
 test("a rendezvous with another key than the pinned one is refused, with the way out", async (t) => {
   const deployment = new Deployment(t);
   const rendezvous = await deployment.meet();

@@ -565,6 +565,9 @@ export const PUNCH_FIRST_INTERVAL_MS = 33;
 export const PUNCH_INTERVAL_MAX_MS = 2_000;
 /** Probes of one round leave in groups of this size a millisecond apart: home routers choke on bursts. */
 export const PUNCH_PROBES_PER_STEP = 4;
+/** Probes to the addresses that one peer names, at once and in the long run, however often it names others: several series. */
+export const PUNCH_PROBES_BURST = 1_024;
+export const PUNCH_PROBES_PER_SECOND = 20;
 /** After a fruitless series: longer than the 30 s for which Linux keeps an unanswered mapping; doubling … */
 export const PUNCH_REST_MS = 60_000;
 /** … up to this. */
@@ -698,6 +701,12 @@ export const SPRAY_SOCKETS_IN_TURN = 416;
 export const SPRAY_PORTS_MS = (SPRAY_PORTS / SPRAY_PER_STEP) * SPRAY_INTERVAL_MS + 1_000;
 /** … and where the sides take turns; they begin at the word of one of them, and a packet that is late costs one try. */
 export const SPRAY_PORTS_IN_TURN_MS = (SPRAY_PORTS_IN_TURN / SPRAY_PER_STEP_IN_TURN) * SPRAY_INTERVAL_MS + 100;
+/**
+ * Flows that sprays, predictions and crossings may open in our routers, at once and in the long run, whatever peers say of themselves:
+ * two sprays, and as much again in the time after which a spray is repeated.
+ */
+export const SEARCH_FLOWS_BURST = 2 * SPRAY_PORTS;
+export const SEARCH_FLOWS_PER_SECOND = SEARCH_FLOWS_BURST / 35;
 /** A spray begins when plain punching has had this long, or three round trips of the relay where that is more. */
 export const SPRAY_AFTER_MS = 250;
 /** Another spray waits until the routers have forgotten the last one's flows, longer than the 30 s of Linux; doubling, five times. */

@@ -34,7 +34,8 @@ export class CrossingSearch {
   /** All rounds of a series have failed. */
   private isResting = false;
   private carriers: readonly Carrier[] = [];
-  private theirs: readonly SocketAddress[] | undefined;
+  /** Where the peer's are seen; nothing in place of what is no address for a probe. */
+  private theirs: readonly (SocketAddress | undefined)[] | undefined;
   private isTold = false;
   private crossing: Crossing | undefined;
   /** Until when a round may be without an answer; the responder's next one begins then. */
@@ -114,7 +115,7 @@ export class CrossingSearch {
     if (ground.hasDirect) return;
     if (ground.isInitiator && (round !== this.round || this.carriers.length === 0)) this.beginRound(nowMs, round);
     if (round !== this.round || this.carriers.length === 0 || this.theirs !== undefined) return;
-    this.theirs = addresses;
+    this.theirs = addresses.map((address) => (ground.isPlausible(address) ? address : undefined));
     if (!ground.isInitiator) this.cross(nowMs);
     else this.proceed(nowMs);
   }
@@ -134,9 +135,13 @@ export class CrossingSearch {
     this.crossing = undefined;
     this.startedAtMs = nowMs;
     this.nextAtMs = nowMs + Math.max(CROSSING_WAIT_MS, 3 * ground.connection.rttMs);
+    // The peer may want another round before this one is over.
+    if (this.carriers.length > 0) ground.sockets.sweepAt(nowMs + SPRAY_SOCKET_LINGER_MS);
+    this.carriers = [];
     // It is a spray in that it is bounded, one at a time, and left out where sprays are.
-    if (!ground.network.beginSpray(this)) return;
-    this.carriers = ground.sockets.open(round % CROSSING_ROUNDS === 1 ? CROSSING_SOCKETS_FIRST : CROSSING_SOCKETS);
+    const count = round % CROSSING_ROUNDS === 1 ? CROSSING_SOCKETS_FIRST : CROSSING_SOCKETS;
+    if (!ground.network.beginSpray(nowMs, this, count * (count + 1))) return;
+    this.carriers = ground.sockets.open(count);
     ground.sockets.ask(nowMs, this.carriers);
   }
 

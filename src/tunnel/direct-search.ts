@@ -9,12 +9,15 @@ import {
   FRESH_SOCKETS_MAX,
   PATH_RETRY_MAX_MS,
   PATH_RETRY_MS,
+  PUNCH_PROBES_BURST,
+  PUNCH_PROBES_PER_SECOND,
   SPOKEN_WAIT_MS,
   SPRAY_HOLD_MS,
   SPRAY_SOCKET_LINGER_MS,
 } from "../base/limits.ts";
 import { ProtocolError } from "../base/protocol-error.ts";
 import { type Carrier, isStreamCarrier, MAIN_CARRIER, type Route } from "../base/route.ts";
+import { TokenBucket } from "../rendezvous/token-bucket.ts";
 import type { Connection } from "../transport/connection.ts";
 import { gatherCandidates } from "../traversal/candidate-gathering.ts";
 import { HolePunch } from "../traversal/hole-punch.ts";
@@ -37,6 +40,8 @@ export class DirectSearch {
   private readonly ground: SearchGround;
   private readonly notBeforeMs: number;
   private readonly punch = new HolePunch();
+  /** The peer can name other addresses as often as it likes. */
+  private readonly probes = new TokenBucket(PUNCH_PROBES_PER_SECOND, PUNCH_PROBES_BURST);
   private readonly spray: SpraySearch;
   private readonly prediction: PredictionSearch;
   private readonly crossing: CrossingSearch;
@@ -248,6 +253,7 @@ export class DirectSearch {
   }
 
   private probe(nowMs: number, address: SocketAddress): void {
+    if (!this.probes.take(nowMs, 1)) return;
     this.ground.probe(nowMs, address, this.fresh ?? MAIN_CARRIER);
   }
 

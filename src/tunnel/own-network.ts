@@ -1,8 +1,10 @@
 // What the agent knows of its own side: its interfaces, what its routers map to it, where others have seen it, how its NAT behaves;
-// and the one spray at a time that it allows itself.
+// and the one spray at a time that it allows itself, with so many new flows in its routers. What peers say of themselves decides what is
+// sprayed at, and how often: without that bound an agent would be a tool against others, and its own router's table be full.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { OBSERVED_ADDRESSES_MAX } from "../base/limits.ts";
+import { OBSERVED_ADDRESSES_MAX, SEARCH_FLOWS_BURST, SEARCH_FLOWS_PER_SECOND } from "../base/limits.ts";
+import { TokenBucket } from "../rendezvous/token-bucket.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
 
 /** Before anything was measured. */
@@ -18,6 +20,7 @@ export class OwnNetwork {
   nat = UNKNOWN_NAT;
   private readonly spray: boolean;
   private spraying: object | undefined;
+  private readonly flows = new TokenBucket(SEARCH_FLOWS_PER_SECOND, SEARCH_FLOWS_BURST);
 
   /** @param spray whether sprays are allowed at all. */
   constructor(spray: boolean) {
@@ -34,9 +37,13 @@ export class OwnNetwork {
     return true;
   }
 
-  /** @returns whether this search may spray now, or does so already. */
-  beginSpray(search: object): boolean {
+  /**
+   * @param flows how many new ones it is going to open in our routers.
+   * @returns whether this search may spray now; it may be the one that does so already.
+   */
+  beginSpray(nowMs: number, search: object, flows: number): boolean {
     if (!this.spray || (this.spraying !== undefined && this.spraying !== search)) return false;
+    if (!this.flows.take(nowMs, flows)) return false;
     this.spraying = search;
     return true;
   }

@@ -124,8 +124,13 @@ export class PredictionSearch {
     this.probes = [];
     this.probeAtMs = NEVER;
     this.roundEndsAtMs = nowMs + this.roundMs;
-    if (!ground.network.beginSpray(this) || role === "predicting") return;
-    this.carriers = ground.sockets.open(1 + (role === "mutual" ? PREDICTION_SOCKETS : PREDICTION_SOCKETS / 4));
+    // The peer may want another round before this one is over.
+    if (this.carriers.length > 0) ground.sockets.sweepAt(nowMs + SPRAY_SOCKET_LINGER_MS);
+    this.carriers = [];
+    if (role === "predicting") return;
+    const sockets = 1 + (role === "mutual" ? PREDICTION_SOCKETS : PREDICTION_SOCKETS / 4);
+    if (!ground.network.beginSpray(nowMs, this, sockets)) return;
+    this.carriers = ground.sockets.open(sockets);
     ground.sockets.ask(nowMs, this.carriers.slice(0, 1));
   }
 
@@ -151,7 +156,7 @@ export class PredictionSearch {
       // The peer's probes have left: what may have been too early comes again.
       const target = ground.mainTarget;
       if (target !== undefined) this.send(nowMs, this.fromEach(target));
-    } else if (newest !== undefined) {
+    } else if (newest !== undefined && ground.isPlausible(newest)) {
       this.theirs = newest;
       if (role === "mutual") this.aim(nowMs);
       else this.tryNext(nowMs, newest);
@@ -174,7 +179,8 @@ export class PredictionSearch {
   private tryNext(nowMs: number, newest: SocketAddress): void {
     const { ground } = this;
     const stride = ground.theirNat?.portStride;
-    if (stride === undefined || this.probes.length > 0 || !ground.network.beginSpray(this)) return;
+    if (stride === undefined || this.probes.length > 0) return;
+    if (!ground.network.beginSpray(nowMs, this, PREDICTION_PORTS)) return;
     const probes = Array.from({ length: PREDICTION_PORTS }, (_, i) => ({
       address: predictedAddress(newest, stride, i + 1),
       carrier: MAIN_CARRIER,

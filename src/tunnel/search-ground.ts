@@ -64,6 +64,11 @@ export class SearchGround {
     return plausibleTargets(wanted, this.network.hosts);
   }
 
+  /** Whether a probe may go to an address that the peer has told. */
+  isPlausible(address: SocketAddress): boolean {
+    return plausibleTargets([{ type: "peer-reflexive", address }], this.network.hosts).length > 0;
+  }
+
   /** Where the peer is seen by others: what a NAT of ours has to open for. */
   get mainTarget(): SocketAddress | undefined {
     return this.targets("port-mapped")[0] ?? this.targets("server-reflexive")[0];

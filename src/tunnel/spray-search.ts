@@ -65,15 +65,16 @@ export class SpraySearch {
     const { ground, role } = this;
     const target = ground.mainTarget;
     if (ground.hasDirect || this.spray !== undefined || role === undefined || target === undefined) return;
-    if (!ground.network.beginSpray(this)) {
+    const easy = role === "open-sockets" ? ground.theirNat : ground.ourNat;
+    const spray = new BirthdaySpray(nowMs, role, target, ground.random, easy?.takesUnsolicited ?? false);
+    if (!ground.network.beginSpray(nowMs, this, spray.total)) {
       this.atMs = nowMs + SPRAY_AFTER_MS;
       return;
     }
     // The peer's half has to be under way at the same time.
     ground.tell("spray", ++this.sprays);
-    const easy = role === "open-sockets" ? ground.theirNat : ground.ourNat;
-    this.spray = new BirthdaySpray(nowMs, role, target, ground.random, easy?.takesUnsolicited ?? false);
-    if (role === "open-sockets") this.carriers = ground.sockets.open(this.spray.total);
+    this.spray = spray;
+    if (role === "open-sockets") this.carriers = ground.sockets.open(spray.total);
   }
 
   private continue(nowMs: number): void {

@@ -43,6 +43,8 @@ export interface DialContext {
 const MESSAGES: Record<WaitingReason, string> = {
   "no-rendezvous": "no rendezvous can be reached yet; connecting as soon as one answers",
   "peer-absent": "the peer is not connected to the rendezvous; waiting until it comes",
+  "service-absent":
+    'the peer is connected to the rendezvous and does not offer this service; waiting until it does. Does its "tunnel expose" run, and is the ticket its latest?',
   "no-answer": "the peer does not answer; is the ticket still valid, or does the peer list this peer id? Trying again",
   "too-many-channels": "the rendezvous allows no more channels at the moment; trying again",
 };
@@ -209,7 +211,8 @@ export class Dial {
   onOpenFailed(nowMs: number, request: number, reason: OpenFailure): boolean {
     if (request !== this.request) return false;
     if (reason === "too-many-channels") this.wait(reason);
-    else if (reason === "peer-absent" || reason === "selector-absent") this.wait("peer-absent");
+    else if (reason === "selector-absent") this.wait("service-absent");
+    else if (reason === "peer-absent") this.wait(reason);
     this.request = undefined;
     // Without the rendezvous, the known addresses still may answer.
     if (this.addresses.length === 0) this.giveUp(nowMs);

@@ -105,6 +105,18 @@ forSeeds(10, "on the direct path the death of the rendezvous is not noticed", (s
   assert.equal(exchange.received, device.answerBytes);
 });
 
+test("who has an old ticket is told that the peer is there without that service", () => {
+  const world = new World({ seed: 3 });
+  const deployment = new Deployment(world, { a: "portRestricted", b: "portRestricted", delayMs: 20 });
+  const { laptop, secret } = deployment;
+  deployment.expose();
+  world.runFor(5_000);
+  deployment.dial(secret.map((byte) => byte ^ 1));
+  world.runFor(60_000);
+  const reasons = laptop.events.flatMap((event) => (event.type === "dial-waiting" ? [event.reason] : []));
+  assert.deepEqual(reasons, ["service-absent"]);
+});
+
 forSeeds(10, "a peer that was killed and started anew is connected again", (scenario) => {
   const world = scenario.world();
   const deployment = new Deployment(world, { a: "portRestricted", b: "portRestricted" });

@@ -36,8 +36,14 @@ export function makeStateDirectory(path: string): void {
 export function stateError(path: string, error: unknown): OperatingError {
   return new OperatingError(
     "state-directory",
-    `cannot use ${path}: ${fileErrorReason(error)}. Make it readable and writable for this user, or name another directory in TUNNEL_STATE_DIR.`,
+    `cannot use ${path}: ${fileErrorReason(error)}. ${remedyOf(error)}, or name another directory in TUNNEL_STATE_DIR.`,
   );
+}
+
+function remedyOf(error: unknown): string {
+  const code = systemCode(error);
+  if (code === "ENOSPC" || code === "EDQUOT") return "Make room on it";
+  return code === "EROFS" ? "Mount it for writing" : "Make it readable and writable for this user";
 }
 
 /** @returns what the system said of a file, in words. */
@@ -52,6 +58,8 @@ export function fileErrorReason(error: unknown): string {
       return "the file system is read-only";
     case "ENOSPC":
       return "the disk is full";
+    case "EDQUOT":
+      return "this user's share of the disk is full";
     case "ENOTDIR":
     case "EEXIST":
       return "a part of its path is a file, not a directory";

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { loadIdentity } from "../../src/daemon/identity-file.ts";
+import { stateError } from "../../src/daemon/state-directory.ts";
 import { OperatingError } from "../../src/daemon/usage-error.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -71,6 +72,13 @@ test("a state directory that cannot be used says so and names the way out", (t) 
   assert.throws(() => loadIdentity(join(parent, "file", "state")), isRefusal(/TUNNEL_STATE_DIR/));
   mkdirSync(join(parent, "identity"));
   assert.throws(() => loadIdentity(parent), isRefusal(/TUNNEL_STATE_DIR/));
+});
+
+test("what is told to do about a state directory is the right thing for what happened", () => {
+  const told = (code: string): string => stateError("/state", Object.assign(new Error(code), { code })).message;
+  assert.match(told("ENOSPC"), /the disk is full\. Make room on it, or name another/);
+  assert.match(told("EROFS"), /read-only\. Mount it for writing, or/);
+  assert.match(told("EACCES"), /permission denied\. Make it readable and writable for this user, or/);
 });
 
 test("a state directory without permission says so", (t) => {

@@ -19,7 +19,7 @@ const sameForMany = (text: string) => ({ one: text, other: text });
 /** What yargs says, in the words of a person. Its types know nothing of the plural that it looks for. */
 const strings = {
   "Not enough non-option arguments: got %s, need at least %s": sameForMany(
-    "an argument is missing: %s given, at least %s expected",
+    "the target is missing, which is a port, host:port or unix:/path (%s given, %s expected)",
   ),
   "Unknown argument: %s": sameForMany("not understood here: %s"),
   "Not enough arguments following: %s": "the option --%s needs a value",
@@ -34,6 +34,11 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .usage(
       "Makes a local TCP service reachable from another machine, through NATs and firewalls.\n\nUsage: $0 <command>",
     )
+    .example([
+      ["$0 rendezvous", "on a public machine"],
+      ["$0 expose 3000 --rendezvous meet.example.org", "where the service is; prints a ticket"],
+      ["$0 connect <ticket>", "where it is wanted"],
+    ])
     .command(exposeCommand)
     .command(connectCommand)
     .command(rendezvousCommand)

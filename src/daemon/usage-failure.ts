@@ -11,10 +11,26 @@ export function endByUsage(message: string, args: readonly string[], commands: r
   const [first] = args;
   const command = commands.find((name) => name === first);
   const reason = message.trim().split("\n").at(-1) as string;
-  const line = command === undefined ? describeNoCommand(first, reason, commands) : reason;
+  const line = withoutTickets(
+    command === undefined ? describeNoCommand(first, reason, commands) : dashed(reason, args),
+  );
   if (args.includes("--json")) writeErrorEvent("usage", line);
   writeLineNow(2, `tunnel: ${line}. See: tunnel ${command === undefined ? "" : `${command} `}--help`);
   process.exit(exitCode.usage);
+}
+
+/** The parser names an option that it does not know without its dashes, as if it were a word. */
+function dashed(reason: string, args: readonly string[]): string {
+  const given = new Set(args.filter((word) => /^-./.test(word)).map((word) => word.split("=")[0]));
+  return reason.replaceAll(
+    /[^\s,]+(?=,|$)/g,
+    (word) => ["--", "-"].map((mark) => mark + word).find((option) => given.has(option)) ?? word,
+  );
+}
+
+/** What is told here is pasted into messages to others; a ticket that was given one word too many is a secret still. */
+function withoutTickets(line: string): string {
+  return line.replaceAll(/\btunnel[a-z2-7]{40,}/gi, "<ticket>");
 }
 
 function describeNoCommand(first: string | undefined, reason: string, commands: readonly string[]): string {

@@ -44,9 +44,16 @@ const meet = ["--rendezvous", "127.0.0.1:9"];
 const wrong: readonly WrongInput[] = [
   { name: "no command", args: [], says: /no command.*expose/ },
   { name: "an unknown command", args: ["teleport"], says: /no command "teleport".*expose/ },
-  { name: "an unknown option", args: ["expose", "3000", "--turbo"], says: /turbo.*--help/ },
+  { name: "an unknown option", args: ["expose", "3000", "--turbo"], says: /: --turbo\. .*--help/ },
   { name: "an option without its value", args: ["expose", "3000", "--name"], says: /--name needs a value/ },
-  { name: "no target", args: ["expose"], says: /missing/ },
+  { name: "no target", args: ["expose"], says: /target is missing.*host:port/ },
+  { name: "an unknown option with a value", args: ["rendezvous", "--port=4700"], says: /: --port\. / },
+  { name: "a port in place of --listen", args: ["rendezvous", "4700"], says: /: 4700\. / },
+  {
+    name: "the whole line that expose printed",
+    args: ["connect", "tunnel", "connect", ticket],
+    says: /connect, <ticket>\. /,
+  },
   { name: "port 0", args: ["expose", "0", ...meet], says: /1 to 65535/ },
   { name: "port 70000", args: ["expose", "70000", ...meet], says: /1 to 65535/ },
   { name: "a port that is no number", args: ["expose", "abc", ...meet], says: /"abc" is no target/ },
@@ -106,6 +113,7 @@ for (const { name, args, env, stdin, says } of wrong) {
     assert.match(stderr, says);
     assert.equal(stderr.trim().split("\n").length, 1, `one line, not: ${stderr}`);
     assert.doesNotMatch(stderr, /\bat .*:\d+/);
+    assert.equal(stderr.includes(ticket), false, "a secret is not printed");
     assert.deepEqual(lines, []);
     assert.equal(code, 2);
   });

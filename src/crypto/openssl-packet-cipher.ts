@@ -15,6 +15,7 @@
 import { createRequire } from "node:module";
 import { assert } from "../base/assert.ts";
 import { DATA_HEADER_BYTES, KEY_BYTES, TAG_BYTES } from "../base/limits.ts";
+import { memoryAddress } from "../base/memory-address.ts";
 import type { PacketCipher, PacketCipherFactory } from "./packet-cipher.ts";
 import { writeNonce } from "./packet-nonce.ts";
 
@@ -26,7 +27,7 @@ interface Koffi {
   address(value: Uint8Array): bigint;
 }
 
-/** Addresses are numbers: nothing has more than 48 bits. */
+/** Addresses are numbers. */
 interface Functions {
   addressOf(bytes: Uint8Array): number;
   chacha20(to: number, from: number, lengthBytes: number, key: number, counter: number): void;
@@ -188,7 +189,7 @@ export function loadOpensslPacketCipher(): PacketCipherFactory {
   const contextBytes = node.func("Poly1305_ctx_size", "size_t", [])();
   assert(version >>> 28 === 3 && contextBytes <= CONTEXT_BYTES_MAX, "an OpenSSL that is not known here");
   const workspace = new Workspace({
-    addressOf: (bytes) => Number(koffi.address(bytes)),
+    addressOf: (bytes) => memoryAddress(koffi.address(bytes)),
     chacha20: node.func("ChaCha20_ctr32", "void", ["uintptr_t", "uintptr_t", "size_t", "uintptr_t", "uintptr_t"]),
     poly1305Init: node.func("Poly1305_Init", "void", ["uintptr_t", "uintptr_t"]),
     poly1305Update: node.func("Poly1305_Update", "void", ["uintptr_t", "uintptr_t", "size_t"]),

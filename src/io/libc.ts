@@ -7,6 +7,7 @@
 
 import { createRequire } from "node:module";
 import { endianness } from "node:os";
+import { memoryAddress } from "../base/memory-address.ts";
 
 export interface Libc {
   /** Bytes of a pointer, of size_t and of every other word in the kernel's structures: 4 or 8. */
@@ -79,12 +80,15 @@ function bindLibc(koffi: Koffi): Libc | undefined {
   const setsockopt = library.func("setsockopt", "int", ["int", "int", "int", "void *", "uint32_t"]);
   const getsockopt = library.func("getsockopt", "int", ["int", "int", "int", "void *", "void *"]);
   const bind = library.func("bind", "int", ["int", "void *", "uint32_t"]);
+  const addressOf = (bytes: Uint8Array): number => memoryAddress(koffi.address(bytes));
+  // Whether this machine's addresses are such as can be handed over is better known before anything relies on it.
+  addressOf(new Uint8Array(new ArrayBuffer(1)));
   const value = new Int32Array(1);
   const valueBytes = new Uint32Array(1);
   return {
     wordBytes,
     errno: () => koffi.errno(),
-    addressOf: (bytes) => Number(koffi.address(bytes)),
+    addressOf,
     socket: library.func("socket", "int", ["int", "int", "int"]),
     bind: (fd, address) => bind(fd, address, address.length),
     setOption(fd, level, name, newValue) {

@@ -66,7 +66,7 @@ export class OffloadMessage {
     if (joined) this.view.setUint16(this.controlAt + this.wordBytes + 8, segmentBytes, true);
   }
 
-  /** Addresses have 48 bits at most, so that a number holds them exactly. */
+  /** What a number holds exactly (see memory-address.ts). */
   private writeWord(at: number, value: number): void {
     this.view.setUint32(at, value % 0x1_0000_0000, true);
     if (this.wordBytes === 8) this.view.setUint32(at + 4, value / 0x1_0000_0000, true);

@@ -291,6 +291,21 @@ test("an OpenSSL of another version, or whose functions are missing or do someth
   }
 });
 
+test("an OpenSSL whose memory has addresses that no number holds is not called at all", () => {
+  const called: string[] = [];
+  const program = {
+    func: (name: string) => () => {
+      if (name === "OpenSSL_version_num") return 0x3000_0000;
+      if (name === "Poly1305_ctx_size") return 256;
+      called.push(name);
+      return 0;
+    },
+  };
+  const tagged = { load: () => program, address: () => 0x0b00_7f12_3456_7890n };
+  withPackages({ koffi: () => tagged }, () => assert.equal(opensslPacketCipher(), undefined));
+  assert.deepEqual(called, []);
+});
+
 test("openssl: what lies behind a packet stays, whether or not there is room for what Poly1305 is given", () => {
   if (openssl === undefined) return;
   const cipher = openssl.create(KEY);

@@ -1,3 +1,5 @@
+// Addresses of memory as numbers: those that a number holds, and those that it does not.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AssertionError } from "../../src/base/assert.ts";

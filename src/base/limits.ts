@@ -605,6 +605,8 @@ export const NAT_HAIRPIN_ROUNDS = 5;
 export const NETCHECK_ROUTER_MS = 10_000;
 /** A STUN server that has not answered over TCP by then cannot be reached so. */
 export const STUN_TCP_PROBE_MS = 4_000;
+/** As long netcheck waits for a rendezvous to answer over TCP or WebSocket. */
+export const STREAM_PROBE_MS = 4_000;
 /** IP packets that are tried in search of the path's MTU: Ethernet, PPPoE, usual tunnels, IPv6's least, and what we cannot do without. */
 export const MTU_PROBE_IP_BYTES: readonly number[] = [1500, 1492, 1480, 1460, 1440, 1420, 1400, 1380, 1340, 1280, 1248];
 /** They leave this far apart … */

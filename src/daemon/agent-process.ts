@@ -302,7 +302,7 @@ export class AgentProcess {
         this.furtherSockets.close(event.carriers);
         break;
       case "carrier-wanted":
-        this.dialler.open(event.goal);
+        void this.dialler.open(event.goal);
         break;
       case "carrier-unwanted":
         this.driver.closeSocket(event.carrier);

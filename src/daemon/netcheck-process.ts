@@ -79,7 +79,7 @@ async function gather(
   const servers = await Promise.all(named.map((server) => resolveServer(server, families)));
   const [findings, probes, routers, ipv4, ipv6] = await Promise.all([
     measure(sockets, servers, idlesMs, context),
-    Promise.all(servers.map((server) => probeServer(server, pins))),
+    Promise.all(servers.map((server) => probeServer(server, pins, context))),
     portMapping ? askRouters(families, context) : [],
     outboundAddress(4),
     outboundAddress(6),

@@ -68,9 +68,17 @@ export interface StunServerFacts {
   readonly alternates: "address" | "port" | "none" | null;
 }
 
+/** Over TCP on its port, or by WebSocket; through the HTTP proxy where there is one. */
+export interface StreamReach {
+  readonly over: "tcp" | "websocket";
+  readonly byProxy: boolean;
+}
+
 export interface RendezvousFacts extends StunServerFacts {
   /** The rendezvous-id that it shows; null where no rendezvous answers. */
   readonly id: string | null;
+  /** The ways without UDP over which it answers, as agents try them; the soonest first. */
+  readonly streams: readonly StreamReach[];
   /** Why it is not used though it answers. */
   readonly trouble: string | null;
 }
@@ -185,6 +193,7 @@ export function rendezvousFacts(
   return {
     ...facts,
     id: probe.publicKey === undefined ? null : formatPeerId(probe.publicKey),
+    streams: probe.streams.map(({ over, byProxy }) => ({ over, byProxy })),
     trouble: facts.udp && probe.publicKey === undefined ? stranger : (probe.keyTrouble ?? null),
   };
 }

@@ -1,5 +1,5 @@
 // The servers that a check of the network asks: the rendezvous and any STUN servers that were named, with their addresses, and what can be
-// learnt of each besides what the NAT does: whether it is the rendezvous that it should be, and whether TCP gets there.
+// learnt of each besides what the NAT does: whether it is the rendezvous that it should be, and whether anything but UDP gets there.
 
 import { type SocketAddress, socketAddress } from "../base/address.ts";
 import { STUN_PORT_DEFAULT } from "../base/limits.ts";
@@ -7,7 +7,9 @@ import { formatHostAndPort, parseHostAndPort, type RendezvousAddress } from "../
 import { equalBytes } from "../crypto/secret.ts";
 import { probeIdentity } from "../io/identity-probe.ts";
 import { probeStunTcp, type TcpReach } from "../io/stun-tcp-probe.ts";
+import type { CommandContext } from "./command.ts";
 import { systemLookup } from "./name-resolution.ts";
+import { probeStreams, type StreamAnswer } from "./netcheck-stream.ts";
 import type { RendezvousPins } from "./rendezvous-pins.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -28,6 +30,8 @@ export interface ServerProbe {
   /** What to tell of a key that is not the expected one. */
   readonly keyTrouble: string | undefined;
   readonly tcp: TcpReach;
+  /** The ways without UDP over which a rendezvous answers, the soonest first. */
+  readonly streams: readonly StreamAnswer[];
 }
 
 /** @param given values of --stun. @throws UsageError */
@@ -57,12 +61,19 @@ export async function resolveServer(server: NamedServer, families: readonly (4 |
 }
 
 /** @throws OperatingError where a pin cannot be read. */
-export async function probeServer(server: ResolvedServer, pins: RendezvousPins): Promise<ServerProbe> {
-  const [tcp, publicKey] = await Promise.all([
+export async function probeServer(
+  server: ResolvedServer,
+  pins: RendezvousPins,
+  context: Pick<CommandContext, "env" | "log">,
+): Promise<ServerProbe> {
+  const isRendezvous = server.kind === "rendezvous";
+  const [tcp, shown, streams] = await Promise.all([
     reachByTcp(server.addresses),
-    server.kind === "rendezvous" ? shownKey(server.addresses) : undefined,
+    isRendezvous ? shownKey(server.addresses) : undefined,
+    isRendezvous ? probeStreams(server, context) : [],
   ]);
-  return { tcp, publicKey, keyTrouble: publicKey && keyTroubleOf(server, publicKey, pins) };
+  const publicKey = shown ?? streams[0]?.publicKey;
+  return { tcp, streams, publicKey, keyTrouble: publicKey && keyTroubleOf(server, publicKey, pins) };
 }
 
 async function reachByTcp(addresses: readonly SocketAddress[]): Promise<TcpReach> {

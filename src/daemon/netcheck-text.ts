@@ -7,6 +7,7 @@ import type {
   Reach,
   RendezvousFacts,
   RouterFacts,
+  StreamReach,
   StunServerFacts,
 } from "./netcheck-report.ts";
 
@@ -42,7 +43,9 @@ export function netcheckText(report: NetcheckReport, style: TextStyle): string[]
 }
 
 function outlookLines({ relay, direct, rendezvous }: NetcheckReport, style: TextStyle): string[] {
-  const nearest = rendezvous.filter(({ udp }) => udp).sort((a, b) => (a.rttMs ?? 0) - (b.rttMs ?? 0))[0];
+  const nearest =
+    rendezvous.filter(({ udp }) => udp).sort((a, b) => (a.rttMs ?? 0) - (b.rttMs ?? 0))[0] ??
+    rendezvous.find(({ streams }) => streams.length > 0);
   const where =
     nearest === undefined ? "" : ` (${nearest.address}${nearest.rttMs === null ? "" : `, ${nearest.rttMs} ms away`})`;
   const reach = (label: string, value: Reach): string => {
@@ -79,10 +82,17 @@ const IPV6_WORDS: Readonly<Record<Reach, string>> = {
 function rendezvousLines(server: RendezvousFacts): string[] {
   return [
     ...serverLines("Rendezvous", server),
+    row("  without UDP it is reached", listOf(server.streams.map(streamText)) || "by no way"),
     ...(server.id === null ? [] : [row("  its id", server.id)]),
     ...(server.trouble === null ? [] : [row("  not usable", server.trouble)]),
   ];
 }
+
+const streamText = ({ over, byProxy }: StreamReach): string =>
+  `${over === "tcp" ? "over TCP" : "over WebSocket"}${byProxy ? " through the proxy" : ""}`;
+
+/** Each once. */
+const listOf = (items: readonly string[]): string => [...new Set(items)].join(", ");
 
 function serverLines(label: string, { address, addresses, udp, rttMs, tcp, alternates }: StunServerFacts): string[] {
   if (addresses.length === 0) return [row(label, `${address}: the name is not known`)];

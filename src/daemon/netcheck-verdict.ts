@@ -11,6 +11,7 @@ import type {
   NetcheckVerdict,
   Reach,
   RendezvousFacts,
+  StreamReach,
 } from "./netcheck-report.ts";
 
 const peer = (mapping: NatBehaviour["mapping"], filtering: NatBehaviour["filtering"]): NatBehaviour => ({
@@ -42,7 +43,13 @@ export function judgeNetwork(facts: NetcheckFacts): NetcheckVerdict {
   return { ok, relay, direct, summary: summarize(facts, ok, direct), advice: advise(facts, direct) };
 }
 
-const isUsable = ({ udp, trouble }: RendezvousFacts): boolean => udp && trouble === null;
+const isUsable = ({ udp, streams, trouble }: RendezvousFacts): boolean =>
+  (udp || streams.length > 0) && trouble === null;
+/** Two agents that reach their rendezvous over TCP try to reach each other so as well, unless a proxy is in between. */
+const triesTcp = ({ rendezvous }: NetcheckFacts): boolean =>
+  rendezvous.some(
+    (server) => isUsable(server) && server.streams.some(({ over, byProxy }) => over === "tcp" && !byProxy),
+  );
 const hasUdp = ({ ipv4, ipv6 }: NetcheckFacts): boolean => ipv4.udp === true || ipv6.udp === true;
 const isKnown = ({ mapping }: FamilyFacts): boolean => mapping !== null;
 
@@ -51,7 +58,10 @@ const mainFamily = ({ ipv4, ipv6 }: NetcheckFacts): FamilyFacts => (ipv4.udp ===
 
 function outlook(facts: NetcheckFacts): DirectOutlook {
   const ipv6 = outlookByIpv6(facts.ipv6);
-  if (!hasUdp(facts)) return { open: "no", home: "no", strict: "no", ipv6 };
+  if (!hasUdp(facts)) {
+    const overTcp = triesTcp(facts) ? "unknown" : "no";
+    return { open: overTcp, home: overTcp, strict: overTcp, ipv6 };
+  }
   const family = mainFamily(facts);
   // A mapped port is open to everybody, whatever the router does besides.
   if (hasMappedPort(facts)) return { open: "yes", home: "yes", strict: "yes", ipv6 };
@@ -74,6 +84,8 @@ const isOpen = ({ translated, filtering }: FamilyFacts): boolean =>
 
 function summarize(facts: NetcheckFacts, ok: boolean, direct: DirectOutlook): string[] {
   if (!ok) return [troubleOf(facts)];
+  const stream = hasUdp(facts) ? undefined : facts.rendezvous.find(isUsable)?.streams[0];
+  if (stream !== undefined) return withoutUdp(stream, facts);
   const start =
     facts.rendezvous.length === 0
       ? "UDP gets through. No rendezvous was named, so whether one can be reached is not known."
@@ -97,6 +109,16 @@ function summarize(facts: NetcheckFacts, ok: boolean, direct: DirectOutlook): st
   return [start, `Whether they go directly cannot be told: ${family.notes.mapping ?? "it was not measured"}.`];
 }
 
+function withoutUdp({ over }: StreamReach, facts: NetcheckFacts): string[] {
+  const way = over === "tcp" ? "TCP" : "WebSocket";
+  return [
+    `Tunnels work from here, over ${way}: this network lets no UDP through, or none to the servers that were asked.`,
+    triesTcp(facts)
+      ? "They start through the rendezvous. A direct connection over TCP is tried; whether there is one is seen only then."
+      : "They go through the rendezvous, and never directly.",
+  ];
+}
+
 /** Whether everything that answers is on this very machine, as in a trial. */
 function isAllLocal({ rendezvous, stun }: NetcheckFacts): boolean {
   const answering = [...rendezvous, ...stun].filter(({ udp }) => udp);
@@ -109,7 +131,7 @@ function troubleOf(facts: NetcheckFacts): string {
   if (ipv4.localAddress === null && ipv6.localAddress === null) {
     return "Tunnels do not work from here: this machine has no way to the Internet.";
   }
-  const wrong = rendezvous.find(({ udp, trouble }) => udp && trouble !== null);
+  const wrong = rendezvous.find(({ udp, streams, trouble }) => (udp || streams.length > 0) && trouble !== null);
   if (wrong !== undefined) return `Tunnels do not work from here: ${wrong.trouble}.`;
   const servers = [...rendezvous, ...stun];
   if (servers.every(({ addresses }) => addresses.length === 0)) {
@@ -117,7 +139,9 @@ function troubleOf(facts: NetcheckFacts): string {
   }
   if (hasUdp(facts)) return "Tunnels do not work from here: UDP gets through, but the rendezvous does not answer.";
   if (servers.some(({ tcp }) => tcp !== "failed")) {
-    return "Tunnels do not work from here: this network lets no UDP through, or none to the servers that were asked. TCP gets there.";
+    const lacking =
+      rendezvous.length === 0 ? "no rendezvous was named, which is needed then" : "no rendezvous answers there";
+    return `Tunnels do not work from here: this network lets no UDP through, or none to the servers that were asked. TCP gets there, but ${lacking}.`;
   }
   return "Tunnels do not work from here: no server answers, neither over UDP nor over TCP.";
 }
@@ -129,10 +153,14 @@ function advise(facts: NetcheckFacts, direct: DirectOutlook): string[] {
 function adviseOnServers(facts: NetcheckFacts): string[] {
   const { rendezvous, stun } = facts;
   const advice: string[] = [];
-  for (const { address, addresses, udp, tcp, trouble } of rendezvous) {
+  for (const { address, addresses, udp, tcp, streams, trouble } of rendezvous) {
     const port = address.slice(address.lastIndexOf(":") + 1);
     if (trouble !== null) advice.push(`${capitalized(trouble)}.`);
-    else if (addresses.length === 0) advice.push(`The name in ${address} is not known: check its spelling.`);
+    else if (!udp && streams.length > 0) {
+      advice.push(
+        `Tunnels are faster, and more of them direct, with UDP: ask whoever runs this network to let it out to ${address}. If it does already, the rendezvous' firewall keeps UDP port ${port} closed.`,
+      );
+    } else if (addresses.length === 0) advice.push(`The name in ${address} is not known: check its spelling.`);
     else if (!udp && tcp === "failed" && !hasUdp(facts)) {
       advice.push(
         `Check that the rendezvous ${address} runs, that its firewall lets UDP port ${port} in, and that this machine is online.`,
@@ -141,7 +169,7 @@ function adviseOnServers(facts: NetcheckFacts): string[] {
       advice.push(`Check that the rendezvous ${address} runs, and that its firewall lets UDP port ${port} in.`);
     } else if (!udp) {
       advice.push(
-        `Ask whoever runs this network to let UDP out to ${address}. If it does, the rendezvous' firewall keeps UDP port ${port} closed.`,
+        `Ask whoever runs this network to let UDP out to ${address}. If it does already, the rendezvous' firewall keeps UDP port ${port} closed.`,
       );
     }
   }

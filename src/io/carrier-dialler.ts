@@ -53,10 +53,9 @@ export class CarrierDialler {
     else this.proxy = proxy;
   }
 
-  /** Tries to reach the goal. What is under way already is not begun twice. */
-  open(goal: CarrierGoal): void {
-    if (goal.to === "peer") void this.openToPeer(goal);
-    else void this.openToRendezvous(goal);
+  /** Tries to reach the goal. What is under way already is not begun twice. @returns when every way has been tried. */
+  open(goal: CarrierGoal): Promise<void> {
+    return goal.to === "peer" ? this.openToPeer(goal) : this.openToRendezvous(goal);
   }
 
   /** @returns the proxy by which a host is reached, if any. */

@@ -10,12 +10,14 @@ import { systemRandom } from "../../src/io/system-random.ts";
 import { type JsonEvent, Programs } from "./program.ts";
 
 /** Starts a rendezvous with two ports on two addresses. @returns the programs and where it is. */
-async function start(t: TestContext): Promise<{ programs: Programs; address: string; id: string }> {
+async function start(
+  t: TestContext,
+): Promise<{ programs: Programs; address: string; websocketPort: unknown; id: string }> {
   const programs = new Programs(t);
   const port = 30_000 + (process.pid % 20_000);
-  const args = ["rendezvous", "--listen", "127.0.0.1:0", "--alternate", `127.0.0.2:${port}`, "--json"];
-  const ready = await programs.start("rendezvous", args).event("ready");
-  return { programs, address: String(ready.listen), id: String(ready.id) };
+  const places = ["--listen", "127.0.0.1:0", "--alternate", `127.0.0.2:${port}`, "--websocket", "127.0.0.1:0"];
+  const ready = await programs.start("rendezvous", ["rendezvous", ...places, "--json"]).event("ready");
+  return { programs, address: String(ready.listen), websocketPort: ready.websocketPort, id: String(ready.id) };
 }
 
 type Report = JsonEvent & {
@@ -32,12 +34,12 @@ const reportOf = (lines: readonly string[]): Report => {
 };
 
 test("with --json there is one object with what was measured, and the exit code is 0", async (t) => {
-  const { programs, address, id } = await start(t);
+  const { programs, address, websocketPort, id } = await start(t);
   const { code, lines, stderr } = await programs.run([
     "netcheck",
     "--no-port-mapping",
     "--rendezvous",
-    `${id}@${address}`,
+    `${id}@${address}/${websocketPort}`,
     "--json",
   ]);
   const report = reportOf(lines);
@@ -50,6 +52,9 @@ test("with --json there is one object with what was measured, and the exit code 
     [rendezvous?.address, rendezvous?.id, rendezvous?.tcp, rendezvous?.alternates, rendezvous?.trouble],
     [address, id, "answered", "address", null],
   );
+  const streams = rendezvous?.streams as { over: string }[] | undefined;
+  const overs = (streams ?? []).map(({ over }) => over);
+  assert.deepEqual(overs.sort(), ["tcp", "websocket"], "it is reached without UDP, too");
 });
 
 test("the text says first whether tunnels work", async (t) => {

@@ -56,6 +56,7 @@ const rendezvous: RendezvousFacts = {
   tcp: "answered",
   alternates: "address",
   id: "a".repeat(52),
+  streams: [{ over: "tcp", byProxy: false }],
   trouble: null,
 };
 const deadRendezvous: RendezvousFacts = {
@@ -65,6 +66,7 @@ const deadRendezvous: RendezvousFacts = {
   tcp: "failed",
   alternates: null,
   id: null,
+  streams: [],
 };
 const stun: StunServerFacts = {
   address: "stun.example.org:3478",
@@ -140,14 +142,31 @@ test("IPv6 is a way past everything, where it is known to work", () => {
   assert.equal(at(null, null), "no");
 });
 
-test("where UDP is blocked and TCP is not, the network's operator is to be asked", () => {
-  const { ok, direct, summary, advice } = words({
-    ipv4: silent,
-    rendezvous: [{ ...deadRendezvous, tcp: "answered" }],
-  });
-  assert.deepEqual([ok, direct], [false, { open: "no", home: "no", strict: "no", ipv6: "no" }]);
-  assert.match(summary, /lets no UDP through/);
+test("where UDP is blocked and the rendezvous answers over TCP, tunnels work, and the network's operator is to be asked", () => {
+  const reached = (...streams: RendezvousFacts["streams"]) =>
+    words({ ipv4: silent, rendezvous: [{ ...deadRendezvous, tcp: "answered", id: rendezvous.id, streams }] });
+  const { ok, relay, direct, summary, advice } = reached({ over: "tcp", byProxy: false });
+  assert.deepEqual([ok, relay], [true, true]);
+  assert.deepEqual(direct, { open: "unknown", home: "unknown", strict: "unknown", ipv6: "no" });
+  assert.match(
+    summary,
+    /work from here, over TCP: this network lets no UDP through.*direct connection over TCP is tried/,
+  );
+  assert.match(advice, /let it out to meet\.example\.org:4700/);
+  const proxied = reached({ over: "websocket", byProxy: true });
+  assert.deepEqual([proxied.ok, proxied.direct.home], [true, "no"]);
+  assert.match(proxied.summary, /over WebSocket.*never directly/);
+});
+
+test("where UDP is blocked and something else than a rendezvous takes TCP, tunnels do not work", () => {
+  const { ok, summary, advice } = words({ ipv4: silent, rendezvous: [{ ...deadRendezvous, tcp: "answered" }] });
+  assert.equal(ok, false);
+  assert.match(summary, /lets no UDP through.*no rendezvous answers/);
   assert.match(advice, /let UDP out to meet\.example\.org:4700/);
+  assert.match(
+    words({ ipv4: silent, rendezvous: [], stun: [{ ...stun, udp: false, tcp: "answered" }] }).summary,
+    /named/,
+  );
 });
 
 test("where nothing answers, the rendezvous and the connection are to be looked at", () => {
@@ -200,6 +219,8 @@ test("the first lines use no word that a person would have to look up", () => {
   for (const ipv4 of [home, hard, silent, unmeasured, { ...home, translated: false }]) {
     const { summary } = words({ ipv4, rendezvous: [ipv4 === silent ? deadRendezvous : rendezvous] });
     assert.doesNotMatch(summary, terms);
+    const reached = { ...deadRendezvous, streams: rendezvous.streams };
+    assert.doesNotMatch(words({ ipv4: silent, rendezvous: [reached] }).summary, terms);
   }
 });
 

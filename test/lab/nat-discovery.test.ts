@@ -30,7 +30,7 @@ interface Report {
   readonly direct: Readonly<Record<string, string>>;
   readonly summary: readonly string[];
   readonly ipv4: FamilyFields;
-  readonly rendezvous: readonly { readonly udp: boolean; readonly tcp: string }[];
+  readonly rendezvous: readonly { readonly udp: boolean; readonly tcp: string; readonly streams: readonly unknown[] }[];
   readonly routers: readonly { readonly protocol: string | null; readonly external: string | null }[];
 }
 
@@ -83,8 +83,13 @@ for (const kind of kinds) {
     const byRendezvous = await netcheck(lab, host, rendezvousArgs(lab));
     assertFound(byRendezvous, kind, host.publicAddresses[0] as string);
     const blocked = kind === "udp-blocked";
-    assert.deepEqual([byRendezvous.ok, byRendezvous.code], blocked ? [false, 1] : [true, 0]);
+    assert.deepEqual(
+      [byRendezvous.ok, byRendezvous.code],
+      [true, 0],
+      "the relay is reached over TCP where UDP is blocked",
+    );
     assert.equal(byRendezvous.rendezvous[0]?.tcp, "answered");
+    assert.deepEqual(byRendezvous.rendezvous[0]?.streams, [{ over: "tcp", byProxy: false }]);
     assert.equal(byRendezvous.ipv4.mtuBytes, blocked ? null : 1500);
     if (blocked) assert.match(byRendezvous.summary.join(" "), /lets no UDP through/);
     assertFound(await netcheck(lab, host, coturnArgs(lab)), kind, host.publicAddresses[0] as string);

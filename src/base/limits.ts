@@ -336,6 +336,8 @@ export const STREAM_WINDOW_BYTES = 256 * 1024;
 /** Windows at most: 16 MiB a stream is 640 Mbit/s at 200 ms; the connection's bound is what a peer can make us hold. */
 export const CONNECTION_WINDOW_BYTES_MAX = 24 * 1024 * 1024;
 export const STREAM_WINDOW_BYTES_MAX = 16 * 1024 * 1024;
+/** A window of which half goes within so many round trips is widened: with two, 100 Mbit/s at 200 ms and 3 % of loss were reached after 8 s instead of 3. */
+export const WINDOW_WIDEN_ROUND_TRIPS = 4;
 /** A new limit is told for half a window at the least, and for less than half where that is more than this: 2 ms of 2 Gbit/s. */
 export const WINDOW_UPDATE_BYTES = 512 * 1024;
 /** Streams of a peer open at once. */

@@ -1,7 +1,8 @@
-// Credit in bytes, both ways (RFC 9000 §4). The receiver's window starts small and doubles while the sender uses it up
-// within two round trips, up to a bound of memory: a fixed window caps the speed of a long path.
+// Credit in bytes, both ways (RFC 9000 §4). The receiver's window starts small and doubles while the sender uses half of it up
+// within four round trips, up to a bound of memory: a fixed window caps the speed of a long path. A window's bytes take one round trip, and
+// a second one where some of them were lost and keep those behind them waiting; on a link that loses packets each window is one of those.
 
-import { WINDOW_UPDATE_BYTES } from "../base/limits.ts";
+import { WINDOW_UPDATE_BYTES, WINDOW_WIDEN_ROUND_TRIPS } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 
 /** What we let the peer send, for one stream or for the whole connection. */
@@ -57,7 +58,7 @@ export class ReceiveWindow {
   }
 
   /**
-   * Moves the limit on, and widens the window when half of it went within two round trips. An announcement that is repeated
+   * Moves the limit on, and widens the window when half of it went within four round trips. An announcement that is repeated
    * because it was lost says nothing about the reader, and widens nothing.
    * @returns the limit to announce.
    */
@@ -70,7 +71,7 @@ export class ReceiveWindow {
   private maybeWiden(nowMs: number, rttMs: number): void {
     const sinceMs = this.measuredSinceMs;
     if (sinceMs !== undefined && this.consumed - this.measuredFromBytes < this.windowBytes / 2) return;
-    if (sinceMs !== undefined && nowMs - sinceMs < 2 * rttMs) {
+    if (sinceMs !== undefined && nowMs - sinceMs < WINDOW_WIDEN_ROUND_TRIPS * rttMs) {
       this.windowBytes = Math.min(this.windowBytes * 2, this.windowBytesMax);
     }
     this.measuredSinceMs = nowMs;

@@ -11,7 +11,9 @@ import {
   BBR_MIN_RTT_MS,
   BBR_PROBE_RTT_INTERVAL_MS,
   BBR_QUEUE_SEEN,
+  BBR_QUEUE_SEEN_BYTES,
 } from "../base/limits.ts";
+import { BbrLinkLoss } from "./bbr-link-loss.ts";
 import { DeliveryRate } from "./delivery-rate.ts";
 
 export class BbrModel {
@@ -44,10 +46,12 @@ export class BbrModel {
   private extraAckedFromMs = 0;
   private extraAckedBytes = 0;
 
-  /** A round by which losses are judged; it begins with the first loss. */
+  private readonly linkLoss = new BbrLinkLoss();
+  /** A round by which losses are judged; it lasts for a round trip behind its first loss. */
   private lossRoundEndsAtBytes = 0;
   private lossRoundStart = false;
   lossInRound = false;
+  /** Something has waited in it. */
   private queueInLossRound = false;
   private lossRoundLostBytes = 0;
   private lossRoundDeliveredBytes = 0;
@@ -87,6 +91,8 @@ export class BbrModel {
     this.latestBytesPerMs = Math.max(this.latestBytesPerMs, rate.sampleBytesPerMs);
     this.latestDeliveredBytes = Math.max(this.latestDeliveredBytes, rate.sampleDeliveredBytes);
     this.lossRoundStart = rate.samplePriorBytes >= this.lossRoundEndsAtBytes;
+    this.linkLoss.onAck(rate.latestRttMs, this.minRttMs);
+    if (this.isQueueSeen) this.queueInLossRound = true;
 
     this.roundStart = rate.samplePriorBytes >= this.roundEndsAtBytes;
     if (this.roundStart) {
@@ -181,10 +187,15 @@ export class BbrModel {
   // ---- losses
 
   private beginLossRound(): void {
-    this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
+    const { rate } = this;
+    this.linkLoss.endRound(
+      rate.deliveredBytes - this.lossRoundDeliveredBytes,
+      rate.lostBytes - this.lossRoundLostBytes,
+    );
+    this.lossRoundEndsAtBytes = rate.deliveredBytes;
     this.queueInLossRound = false;
-    this.lossRoundLostBytes = this.rate.lostBytes;
-    this.lossRoundDeliveredBytes = this.rate.deliveredBytes;
+    this.lossRoundLostBytes = rate.lostBytes;
+    this.lossRoundDeliveredBytes = rate.deliveredBytes;
   }
 
   onLost(): void {
@@ -195,33 +206,36 @@ export class BbrModel {
 
   /** Whether what the latest ACK frame acknowledged has waited on its way. */
   private get isQueueSeen(): boolean {
-    return this.rate.sampleRttMs > this.minRttMs * BBR_QUEUE_SEEN;
+    const waitedMs = this.rate.latestRttMs - this.minRttMs;
+    return waitedMs > this.minRttMs * BBR_QUEUE_SEEN && waitedMs * this.maxBytesPerMs > BBR_QUEUE_SEEN_BYTES;
   }
 
-  private get lossThreshold(): number {
-    return this.isQueueSeen ? BBR_LOSS_THRESHOLD : BBR_LOSS_THRESHOLD_NO_QUEUE;
+  /** The share of a flight that may be lost: behind a queue what the link loses in any case, and a little. */
+  private lossThreshold(hasQueue: boolean): number {
+    if (!hasQueue) return BBR_LOSS_THRESHOLD_NO_QUEUE;
+    return Math.min(this.linkLoss.share + BBR_LOSS_THRESHOLD, BBR_LOSS_THRESHOLD_NO_QUEUE);
   }
 
   /** Whether more was lost of what the sample's packet left behind in flight than may be. */
   isInFlightTooHigh(packetBytes: number): boolean {
     const { sampleLostBytes, sampleInFlightBytes } = this.rate;
     if (!this.isQueueSeen && sampleLostBytes < BBR_LOSSES_NO_QUEUE * packetBytes) return false;
-    return sampleLostBytes > this.lossThreshold * sampleInFlightBytes;
+    return sampleLostBytes > this.lossThreshold(this.isQueueSeen) * sampleInFlightBytes;
   }
 
   /** How much was in flight when the losses passed the threshold: the sample's packet overshot it by a part of itself. */
   inFlightAtLossBytes(packetBytes: number): number {
     const { sampleLostBytes, sampleInFlightBytes } = this.rate;
+    const threshold = this.lossThreshold(this.isQueueSeen);
     const before = sampleInFlightBytes - packetBytes;
-    const allowed = this.lossThreshold * before - (sampleLostBytes - packetBytes);
-    return before + Math.max(allowed, 0) / (1 - this.lossThreshold);
+    const allowed = threshold * before - (sampleLostBytes - packetBytes);
+    return before + Math.max(allowed, 0) / (1 - threshold);
   }
 
   private adaptShortTerm(windowBytes: number): void {
     const lost = this.rate.lostBytes - this.lossRoundLostBytes;
     const delivered = this.rate.deliveredBytes - this.lossRoundDeliveredBytes;
-    const threshold = this.queueInLossRound ? BBR_LOSS_THRESHOLD : BBR_LOSS_THRESHOLD_NO_QUEUE;
-    if (lost <= threshold * (lost + delivered)) return;
+    if (lost <= this.lossThreshold(this.queueInLossRound) * (lost + delivered)) return;
     if (this.shortTermBytesPerMs === Number.POSITIVE_INFINITY) this.shortTermBytesPerMs = this.maxBytesPerMs;
     if (this.shortTermInFlightBytes === Number.POSITIVE_INFINITY) this.shortTermInFlightBytes = windowBytes;
     this.shortTermBytesPerMs = Math.max(this.latestBytesPerMs, BBR_BETA * this.shortTermBytesPerMs);
@@ -255,8 +269,10 @@ export class BbrModel {
     this.longTermInFlightBytes = Math.max(this.longTermInFlightBytes, this.savedLongTermBytes);
   }
 
+  /** What was lost and had waited before now belongs to another state. */
   resetLatest(): void {
     this.lossInRound = false;
+    this.beginLossRound();
     this.latestBytesPerMs = 0;
     this.latestDeliveredBytes = 0;
   }

@@ -49,6 +49,8 @@ export class DeliveryRate {
   sampleSentAtMs = 0;
   /** The least round trip of the packets in the latest ACK frame, in ms; Infinity for none. */
   sampleRttMs = Number.POSITIVE_INFINITY;
+  /** The same, or that of the ACK frame before where a packet is found lost without one; 0 before there is any. */
+  latestRttMs = 0;
   /** Newly acknowledged by it. */
   newlyAckedBytes = 0;
   private newest = -1;
@@ -100,6 +102,7 @@ export class DeliveryRate {
     if (packetNumber > this.newest) this.newest = packetNumber;
     const rttMs = nowMs - (this.rows[(packetNumber & this.mask) * COLUMNS + SENT_AT] as number);
     if (rttMs < this.sampleRttMs) this.sampleRttMs = rttMs;
+    this.latestRttMs = this.sampleRttMs;
   }
 
   /** Behind the last packet of an ACK frame: makes the sample. @param minRttMs a time shorter than this measures nothing. */

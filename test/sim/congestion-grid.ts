@@ -24,12 +24,17 @@ export function gridCells(rateMbps: number): GridCell[] {
 }
 
 /** Ten seconds of one flow, when it has found its rate. */
-export function measureCell({ lossPercent, ...cell }: GridCell, controller: CongestionName): BottleneckFigures {
+export function measureCell(
+  { lossPercent, ...cell }: GridCell,
+  controller: CongestionName,
+  seed = 1,
+): BottleneckFigures {
   return runBottleneck({
     ...cell,
     lossProbability: lossPercent / 100,
     flows: [congestionControllers[controller]],
     warmUpMs: 3_000 + 20 * cell.rttMs,
     durationMs: 10_000,
+    seed,
   });
 }

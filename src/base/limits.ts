@@ -210,6 +210,8 @@ export const SOCKET_SENDERS_MAX = 4096;
 export const SOCKET_READ_BYTES = 2 * SOCKET_BUFFER_BYTES;
 /** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */
 export const DRIVER_BATCH_BYTES = 256 * 1024;
+/** Bytes after which a drain lets the other sockets have their turn, if more may be sent: some 0.3 ms of sealing and sending. */
+export const DRIVER_SEND_BYTES = 256 * 1024;
 /** Of so many drains of single inputs one waits for the end of its turn, to see whether inputs still come one by one. */
 export const DRIVER_SAMPLE_EVERY = 8;
 /** Bytes of bytecode that a function runs between two looks of V8 whether to optimise it; 67,584 as V8 comes. Less brings no more. */

@@ -5,9 +5,12 @@
 // machine is drained once, in the turn's last phase (setImmediate). Acknowledgements and full batches come of that. Where turns
 // bring one input each, as they do for an interactive program, there is nothing to wait for: the machine is drained as soon as
 // the callback returns, which saves a tenth of the processor time of a round trip. Which of the two it is, every so many inputs tell.
+//
+// One drain sends a bounded amount. What is left goes in the next turn, when the sockets have been looked at: a keystroke waits
+// for a part of a window to be sealed and sent, not for all of it.
 
 import type { SocketAddress } from "../base/address.ts";
-import { DRIVER_BATCH_BYTES, DRIVER_SAMPLE_EVERY, TIMER_MS_MAX } from "../base/limits.ts";
+import { DRIVER_BATCH_BYTES, DRIVER_SAMPLE_EVERY, DRIVER_SEND_BYTES, TIMER_MS_MAX } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
 import { type Carrier, MAIN_CARRIER } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
@@ -89,7 +92,7 @@ export class Driver<E> {
 
   /** Sends and handles all that is pending at once; for the end of a process, where no turn may follow. */
   flush(): void {
-    this.guard(() => this.drain());
+    this.guard(() => this.drain(Number.POSITIVE_INFINITY));
   }
 
   /** No input is handled and nothing is sent after this. The socket stays open. */
@@ -97,6 +100,12 @@ export class Driver<E> {
     this.stopped = true;
     clearTimeout(this.timer);
     this.timer = undefined;
+  }
+
+  private wakeNextTurn(): void {
+    if (this.wakeScheduled || this.stopped) return;
+    this.wakeScheduled = true;
+    setImmediate(this.onTurnEnd);
   }
 
   private readonly onTurnEnd = (): void => {
@@ -138,7 +147,7 @@ export class Driver<E> {
     }
   }
 
-  private drain(): void {
+  private drain(sendBytes = DRIVER_SEND_BYTES): void {
     if (this.draining) {
       this.drainAgain = true;
       return;
@@ -150,9 +159,10 @@ export class Driver<E> {
       if (machine.pollTimeout() <= monotonicNowMs()) machine.handleTimeout(monotonicNowMs());
       // What came for an application goes to it first; what its reading gives back to the peer rides along with what is sent.
       this.handleEvents();
+      let leftBytes = sendBytes;
       do {
         this.drainAgain = false;
-        this.sendAll();
+        leftBytes = this.send(leftBytes);
         this.handleEvents();
       } while (this.drainAgain && !this.stopped);
     } finally {
@@ -161,15 +171,24 @@ export class Driver<E> {
     if (!this.stopped) this.armTimer();
   }
 
-  private sendAll(): void {
+  /** @returns how many bytes of the bound are left. */
+  private send(bytesMax: number): number {
     const { machine, socket } = this.options;
     const nowMs = monotonicNowMs();
+    let leftBytes = bytesMax;
     // The socket's `transmit` is another object after a batch that had to wait.
-    while (socket.ready && machine.pollTransmit(nowMs, socket.transmit)) {
-      const { route } = socket.transmit;
+    while (socket.ready) {
+      if (leftBytes <= 0) {
+        this.wakeNextTurn();
+        break;
+      }
+      if (!machine.pollTransmit(nowMs, socket.transmit)) break;
+      const { route, lengthBytes } = socket.transmit;
+      leftBytes -= lengthBytes;
       if (route === undefined || route.carrier === MAIN_CARRIER) socket.send();
       else this.sendBy(route.carrier, socket.transmit);
     }
+    return leftBytes;
   }
 
   /** A further socket that is gone, or that the kernel has no room for, loses the batch as a full queue on the way would. */

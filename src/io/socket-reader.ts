@@ -5,6 +5,10 @@
 // Node offers this as the option `onread`, to sockets that a program makes itself, but not to those that a server has accepted. So
 // the option is put here where the constructor of a socket would put it, which is Node's own affair; a Node that keeps it somewhere
 // else, and anything that only looks like a socket, is read in the ordinary way.
+//
+// A socket is read once in a turn of the event loop. libuv would go on, up to 32 times, as long as a read fills the memory: from a
+// local program that writes as fast as it can came a megabyte at a time, and for 2 ms nothing else was looked at, such as
+// the keystroke on another connection.
 
 import { Socket } from "node:net";
 import { SOCKET_CHUNK_BYTES } from "../base/limits.ts";
@@ -31,6 +35,20 @@ function findSlots(): Slots | undefined {
   return buffer === undefined || callback === undefined ? undefined : { buffer, callback };
 }
 
+/** Sockets that have more to read. */
+let unread: Socket[] = [];
+
+function goOnNextTurn(socket: Socket): void {
+  unread.push(socket);
+  if (unread.length === 1) setImmediate(goOn);
+}
+
+function goOn(): void {
+  const sockets = unread;
+  unread = [];
+  for (const socket of sockets) if (!socket.destroyed && !socket.isPaused()) socket.resume();
+}
+
 let slots: Slots | undefined | null = null;
 
 /**
@@ -48,8 +66,12 @@ export function readSocket(socket: Socket, onBytes: (bytes: Uint8Array) => void)
   }
   shared ??= new Uint8Array(SOCKET_CHUNK_BYTES);
   internals[slots.buffer] = shared;
-  internals[slots.callback] = (lengthBytes: number, buffer: Uint8Array): void =>
+  internals[slots.callback] = (lengthBytes: number, buffer: Uint8Array): boolean => {
     onBytes(buffer.subarray(0, lengthBytes));
+    if (lengthBytes < buffer.length) return true;
+    goOnNextTurn(socket);
+    return false;
+  };
   handle.useUserBuffer(shared);
   return true;
 }

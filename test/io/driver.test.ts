@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SocketAddress } from "../../src/base/address.ts";
-import { DRIVER_SAMPLE_EVERY } from "../../src/base/limits.ts";
+import { DRIVER_SAMPLE_EVERY, DRIVER_SEND_BYTES } from "../../src/base/limits.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { Transmit } from "../../src/base/transmit.ts";
 import type { DatagramHandlers, DatagramSocket } from "../../src/io/datagram-socket.ts";
@@ -128,6 +128,46 @@ test("a flood is drained before its turn is over", async () => {
   await turn();
   for (let i = 0; i < 5; i++) socket.handlers?.onDatagram(from, new Uint8Array(65_000));
   assert.ok(machine.calls.includes("transmit"));
+});
+
+test("much that is to be sent leaves in parts, and what comes between two parts has its turn", async () => {
+  const { machine, socket, driver } = start();
+  await turn();
+  let sentBytes = 0;
+  const sentWhenAsked: number[] = [];
+  let leftBytes = 4 * DRIVER_SEND_BYTES;
+  machine.pollTransmit = (_nowMs, out) => {
+    if (leftBytes <= 0) return false;
+    out.single(route, new Uint8Array(50_000));
+    leftBytes -= 50_000;
+    sentBytes += 50_000;
+    return true;
+  };
+  driver.wake();
+  while (leftBytes > 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+    sentWhenAsked.push(sentBytes);
+  }
+  assert.ok(sentWhenAsked.length >= 4, `asked at ${sentWhenAsked.join(" ")}`);
+  for (const [i, bytes] of sentWhenAsked.entries()) {
+    const part = bytes - (sentWhenAsked[i - 1] ?? 0);
+    assert.ok(part < DRIVER_SEND_BYTES + 50_000, `${part} bytes in one turn`);
+  }
+  assert.equal(socket.counters.sentDatagrams, sentBytes / 50_000);
+});
+
+test("at the end of a process all is sent at once", async () => {
+  const { machine, driver } = start();
+  await turn();
+  let leftBytes = 3 * DRIVER_SEND_BYTES;
+  machine.pollTransmit = (_nowMs, out) => {
+    if (leftBytes <= 0) return false;
+    out.single(route, new Uint8Array(50_000));
+    leftBytes -= 50_000;
+    return true;
+  };
+  driver.flush();
+  assert.ok(leftBytes <= 0);
 });
 
 test("what an event's handler asks for is sent in the same drain", async () => {

@@ -83,6 +83,27 @@ test("a paused socket hands on nothing until it is resumed, and nothing is missi
   close();
 });
 
+test("a socket that always has more is read once in a turn of the event loop, as the others are", async () => {
+  const pairs = await Promise.all([socketPair(), socketPair()]);
+  let turn = 0;
+  let isOver = false;
+  const nextTurn = (): void => {
+    turn++;
+    if (!isOver) setImmediate(nextTurn);
+  };
+  const turnsOfReads = pairs.map((): number[] => []);
+  const received = pairs.map((pair, i) => readAll(pair.accepted, () => turnsOfReads[i]?.push(turn)));
+  for (const { connected } of pairs) connected.end(randomBytes(4_000_000));
+  nextTurn();
+  await Promise.all(received);
+  isOver = true;
+  for (const pair of pairs) pair.close();
+  for (const turns of turnsOfReads) {
+    assert.equal(new Set(turns).size, turns.length, `turns of reads: ${turns.join(" ")}`);
+    assert.ok(turns.length >= 4_000_000 / SOCKET_CHUNK_BYTES);
+  }
+});
+
 test("what only looks like a socket is read by its events", () => {
   const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
   const chunks: Uint8Array[] = [];

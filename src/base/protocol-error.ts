@@ -5,8 +5,6 @@
 export const closeCode = {
   /** Closed on purpose; nothing is wrong. */
   none: 0x00,
-  /** The program had a fault of its own. */
-  internal: 0x01,
   /** More data than the limit allows. */
   flowControl: 0x03,
   /** More streams than the limit allows. */
@@ -19,7 +17,7 @@ export const closeCode = {
   frameEncoding: 0x07,
   /** Any other violation. */
   violation: 0x0a,
-  /** The peer is going away: its process ends. */
+  /** The peer is going away: its process ends, or it has no room for us. */
   goingAway: 0x10,
   /** A newer connection between the same two instances took over. */
   replaced: 0x11,

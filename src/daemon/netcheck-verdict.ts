@@ -53,7 +53,7 @@ const triesTcp = ({ rendezvous }: NetcheckFacts): boolean =>
 const hasUdp = ({ ipv4, ipv6 }: NetcheckFacts): boolean => ipv4.udp === true || ipv6.udp === true;
 const isKnown = ({ mapping }: FamilyFacts): boolean => mapping !== null;
 
-/** The family that peers are likeliest to have as well, which is the one with NATs. */
+/** The family that peers are likeliest to have as well, which is the one with NATs, where it is there. */
 const mainFamily = ({ ipv4, ipv6 }: NetcheckFacts): FamilyFacts => (ipv4.udp === true ? ipv4 : ipv6);
 
 function outlook(facts: NetcheckFacts): DirectOutlook {
@@ -62,9 +62,14 @@ function outlook(facts: NetcheckFacts): DirectOutlook {
     const overTcp = triesTcp(facts) ? "unknown" : "no";
     return { open: overTcp, home: overTcp, strict: overTcp, ipv6 };
   }
-  const family = mainFamily(facts);
   // A mapped port is open to everybody, whatever the router does besides.
   if (hasMappedPort(facts)) return { open: "yes", home: "yes", strict: "yes", ipv6 };
+  const family = mainFamily(facts);
+  if (family === facts.ipv6) {
+    // What the other side is behind is about IPv4, which this machine lacks, or nobody was asked over.
+    const overIpv4 = isUnasked(facts.ipv4) ? "unknown" : "no";
+    return { open: overIpv4, home: overIpv4, strict: overIpv4, ipv6 };
+  }
   if (!isKnown(family)) return { open: "yes", home: "unknown", strict: "unknown", ipv6 };
   const ours = peer(family.mapping ?? "unknown", family.filtering ?? "unknown");
   const reach = (kind: keyof typeof PEERS): Reach => REACH_OF[punchRole(ours, PEERS[kind])];
@@ -77,6 +82,7 @@ function outlookByIpv6({ localAddress, udp }: FamilyFacts): Reach {
   return localAddress === null || /^f[cd]/.test(localAddress) ? "no" : "unknown";
 }
 
+const isUnasked = ({ localAddress, checked }: FamilyFacts): boolean => localAddress !== null && !checked;
 const hasMappedPort = ({ routers }: NetcheckFacts): boolean => routers.some(({ external }) => external !== null);
 const isHard = ({ mapping }: FamilyFacts): boolean => mapping !== null && mapping !== "endpoint-independent";
 const isOpen = ({ translated, filtering }: FamilyFacts): boolean =>
@@ -94,6 +100,12 @@ function summarize(facts: NetcheckFacts, ok: boolean, direct: DirectOutlook): st
     return [start, "The rendezvous is on this machine, so nothing can be said of the network around it."];
   }
   const family = mainFamily(facts);
+  if (family === facts.ipv6) {
+    const others = isUnasked(facts.ipv4)
+      ? "IPv4 was not looked at, since no server that was asked has an address of it"
+      : "they reach all others through the rendezvous, since nothing gets out over IPv4";
+    return [start, `They go directly to machines that have IPv6 as well; ${others}.`];
+  }
   if (isOpen(family)) return [start, "This machine can be reached directly by everybody: nothing stands before it."];
   if (hasMappedPort(facts)) {
     return [start, "The router opens a port for tunnels when it is asked, so this machine can be reached directly."];
@@ -193,7 +205,7 @@ function adviseOnNat(facts: NetcheckFacts, direct: DirectOutlook): string[] {
       `For direct connections, turn on UPnP, NAT-PMP or PCP on the router, or full-cone NAT (endpoint-independent) where it offers a choice.${ipv6} In a mobile or office network that is up to its operator.`,
     ];
   }
-  if (direct.home !== "unknown") return [];
+  if (direct.home !== "unknown" || isKnown(family)) return [];
   return facts.rendezvous.some(isUsable)
     ? [
         "To find out more, start the rendezvous with --alternate and a second address of it, or at least a second port; or name a STUN server with --stun.",

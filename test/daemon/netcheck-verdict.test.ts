@@ -142,6 +142,20 @@ test("IPv6 is a way past everything, where it is known to work", () => {
   assert.equal(at(null, null), "no");
 });
 
+test("with IPv6 alone, machines without it are met over the relay, and nothing is claimed of an IPv4 that was not asked over", () => {
+  const ipv6 = { ...home, translated: false } as const;
+  const alone = words({ ipv4: absent, ipv6 });
+  assert.deepEqual(alone.direct, { open: "no", home: "no", strict: "no", ipv6: "yes" });
+  assert.match(
+    alone.summary,
+    /directly to machines that have IPv6 as well; they reach all others through the rendezvous/,
+  );
+  const unasked = words({ ipv4: { ...absent, localAddress: "192.168.1.10" }, ipv6 });
+  assert.deepEqual(unasked.direct, { open: "unknown", home: "unknown", strict: "unknown", ipv6: "yes" });
+  assert.match(unasked.summary, /IPv4 was not looked at/);
+  assert.deepEqual([alone.advice, unasked.advice], ["", ""]);
+});
+
 test("where UDP is blocked and the rendezvous answers over TCP, tunnels work, and the network's operator is to be asked", () => {
   const reached = (...streams: RendezvousFacts["streams"]) =>
     words({ ipv4: silent, rendezvous: [{ ...deadRendezvous, tcp: "answered", id: rendezvous.id, streams }] });

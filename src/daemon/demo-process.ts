@@ -17,6 +17,13 @@ const DIRECT_AFTER_MS = 4_000;
 const STEP_TIMEOUT_MS = 15_000;
 const END_TIMEOUT_MS = 3_000;
 
+const FOR_REAL = `
+For real, on three machines; in a checkout the program is "npx tunnel":
+
+    tunnel rendezvous                                 on one that both others reach, with UDP port 4700 open
+    tunnel expose 3000 --rendezvous <its address>     where the service is; prints a ticket
+    tunnel connect <ticket>                           where it is wanted`;
+
 type Ready = Extract<OutputEvent, { ticket: string }>;
 type RendezvousReady = Extract<OutputEvent, { listen: string }>;
 type Listening = Extract<OutputEvent, { event: "listening" }>;
@@ -88,8 +95,10 @@ async function playDemo(
       STEP_TIMEOUT_MS,
     );
     const measured = await measure(`http://${listening.local}`);
-    output.event(path, describe(path, measured, output));
+    output.event(path, "");
+    output.event({ event: "measured", via, ...measured }, describe(path, measured, output));
   }
+  output.note(FOR_REAL);
 }
 
 function describe(path: Path, measured: Measurement, output: Output): string {

@@ -27,6 +27,14 @@ export type OutputEvent =
       readonly state: "connected";
       readonly over: "udp" | "tcp" | "websocket";
     }
+  | {
+      /** Of the demo. */
+      readonly event: "measured";
+      readonly via: "relay" | "direct";
+      readonly firstByteMs: number;
+      readonly roundTripMs: number;
+      readonly megabitsPerSecond: number;
+    }
   | { readonly event: "id"; readonly peerId: string }
   | NetcheckReport
   | { readonly event: "error"; readonly code: string; readonly message: string };

@@ -15,8 +15,20 @@ test("the demo measures the relay and then the direct path, ends with 0 and leav
   for (const way of ["over the relay", "directly"]) {
     assert.match(text, new RegExp(`${way} +first byte after [\\d.]+ ms +round trip [\\d.]+ ms +\\d+ Mbit/s`));
   }
+  assert.match(text, /tunnel expose 3000 --rendezvous/, "what to do next");
   assert.equal(demo.stderr, "");
   assert.deepEqual(readdirSync(TMPDIR), []);
+});
+
+test("with --json the demo's figures are events", async (t) => {
+  const demo = new Programs(t).start("demo", ["demo", "--json"], { TMPDIR: temporaryDirectory(t) });
+  assert.equal(await demo.exited, 0, demo.stderr);
+  const order = demo.events.map(({ event, via }) => `${event} ${via}`);
+  assert.deepEqual(order, ["path relay", "measured relay", "path direct", "measured direct"]);
+  for (const measured of demo.events.filter(({ event }) => event === "measured")) {
+    for (const field of ["firstByteMs", "roundTripMs", "megabitsPerSecond"])
+      assert.ok(Number(measured[field]) > 0, field);
+  }
 });
 
 test("a demo that is interrupted ends what it started", async (t) => {

@@ -7,9 +7,8 @@ import { formatHostAndPort, parseHostAndPort, type RendezvousAddress } from "../
 import { equalBytes } from "../crypto/secret.ts";
 import { probeIdentity } from "../io/identity-probe.ts";
 import { probeStunTcp, type TcpReach } from "../io/stun-tcp-probe.ts";
-import type { CommandContext } from "./command.ts";
 import { systemLookup } from "./name-resolution.ts";
-import { probeStreams, type StreamAnswer } from "./netcheck-stream.ts";
+import { probeStreams, type StreamAnswer, type StreamProbeContext } from "./netcheck-stream.ts";
 import type { RendezvousPins } from "./rendezvous-pins.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -64,7 +63,7 @@ export async function resolveServer(server: NamedServer, families: readonly (4 |
 export async function probeServer(
   server: ResolvedServer,
   pins: RendezvousPins,
-  context: Pick<CommandContext, "env" | "log">,
+  context: StreamProbeContext,
 ): Promise<ServerProbe> {
   const isRendezvous = server.kind === "rendezvous";
   const [tcp, shown, streams] = await Promise.all([

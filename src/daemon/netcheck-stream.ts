@@ -2,17 +2,19 @@
 // rendezvous is asked who it is, as it is asked over UDP.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import type { SocketAddress } from "../base/address.ts";
 import { STREAM_PROBE_MS, WEBSOCKET_PORT_DEFAULT } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
 import { randomBytes } from "../base/random.ts";
 import { type Carrier, RouteTable } from "../base/route.ts";
+import type { RendezvousPlace } from "../crypto/rendezvous-address.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import { CarrierDialler } from "../io/carrier-dialler.ts";
 import type { StreamCarrier } from "../io/stream-carrier.ts";
 import { systemRandom } from "../io/system-random.ts";
 import type { OpenedCarrier } from "../tunnel/carrier-goal.ts";
 import { decodeIdentityReply, encodeIdentityRequest, IDENTITY_NONCE_BYTES } from "../wire/identity-exchange.ts";
-import type { CommandContext } from "./command.ts";
-import type { ResolvedServer } from "./netcheck-server.ts";
+import type { Environment } from "./state-directory.ts";
 
 /** A way over which a rendezvous has answered. */
 export interface StreamAnswer {
@@ -22,10 +24,21 @@ export interface StreamAnswer {
   readonly publicKey: Uint8Array;
 }
 
+/** The addresses of a rendezvous; none where its name is not known, which a proxy may know. */
+interface StreamTargets {
+  readonly addresses: readonly SocketAddress[];
+}
+
+export interface StreamProbeContext {
+  /** Where the proxy is named. */
+  readonly env: Environment;
+  readonly log: Log;
+}
+
 /** @returns those that answered, the sooner first. */
 export async function probeStreams(
-  { host, port, websocketPort = WEBSOCKET_PORT_DEFAULT, addresses }: ResolvedServer,
-  { env, log }: Pick<CommandContext, "env" | "log">,
+  { host, port, websocketPort = WEBSOCKET_PORT_DEFAULT, addresses }: RendezvousPlace & StreamTargets,
+  { env, log }: StreamProbeContext,
 ): Promise<readonly StreamAnswer[]> {
   const answers: StreamAnswer[] = [];
   const asked = new Map<Carrier, Question>();

@@ -4,17 +4,11 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatPeerId, parsePeerId } from "../crypto/peer-id.ts";
-import { formatHostAndPort } from "../crypto/rendezvous-address.ts";
+import { formatHostAndPort, type HostAndPort } from "../crypto/rendezvous-address.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import { createFile } from "./atomic-file.ts";
 import { stateError } from "./state-directory.ts";
 import { OperatingError, systemCode } from "./usage-error.ts";
-
-/** A rendezvous by its address. */
-export interface RendezvousPlace {
-  readonly host: string;
-  readonly port: number;
-}
 
 export class RendezvousPins {
   private readonly directory: string;
@@ -24,7 +18,7 @@ export class RendezvousPins {
   }
 
   /** @returns the Ed25519 key pinned for this address, or undefined. @throws OperatingError where the pin cannot be read. */
-  get(place: RendezvousPlace): Uint8Array | undefined {
+  get(place: HostAndPort): Uint8Array | undefined {
     const path = this.pathOf(place);
     let text: string;
     try {
@@ -45,7 +39,7 @@ export class RendezvousPins {
   }
 
   /** Pins the key, unless one is pinned. @returns the key that holds now. @throws OperatingError */
-  pin(place: RendezvousPlace, publicKey: Uint8Array): Uint8Array {
+  pin(place: HostAndPort, publicKey: Uint8Array): Uint8Array {
     const path = this.pathOf(place);
     try {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
@@ -57,7 +51,7 @@ export class RendezvousPins {
   }
 
   /** @returns what to tell a person whose rendezvous shows another key than the pinned one. */
-  changed(place: RendezvousPlace, pinned: Uint8Array, shown: Uint8Array): OperatingError {
+  changed(place: HostAndPort, pinned: Uint8Array, shown: Uint8Array): OperatingError {
     const address = formatHostAndPort(place);
     const why = equalBytes(pinned, shown)
       ? ""
@@ -68,7 +62,7 @@ export class RendezvousPins {
     );
   }
 
-  private pathOf(place: RendezvousPlace): string {
+  private pathOf(place: HostAndPort): string {
     return join(this.directory, formatHostAndPort(place).replaceAll(/[^a-z0-9.-]/g, "_"));
   }
 }

@@ -97,8 +97,6 @@ export const DATA_HEADER_BYTES = 16;
 export const TAG_BYTES = 16;
 /** The relay's outer header. */
 export const RELAY_HEADER_BYTES = 12;
-/** 48 bits; a key is replaced long before. */
-export const PACKET_NUMBER_MAX = 2 ** 48 - 1;
 /** Packet numbers a receiver remembers in each space: beyond the reordering of a fast link (a window of 129 dropped good packets in quinn). */
 export const REPLAY_WINDOW_PACKETS = 16_384;
 /** Path 0 is the probing space. */

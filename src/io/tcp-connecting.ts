@@ -10,7 +10,7 @@ import {
   STREAM_OPEN_MS,
 } from "../base/limits.ts";
 
-export interface TcpConnectingOptions {
+interface TcpConnectingOptions {
   readonly timeoutMs?: number;
   /** Which of our addresses and ports it leaves from; one that is free unless told. */
   readonly localHost?: string;
@@ -18,7 +18,7 @@ export interface TcpConnectingOptions {
 }
 
 /** Rejects with the system's error, or when the time is up. */
-export function connectTcp(to: SocketAddress, options: TcpConnectingOptions = {}): Promise<Socket> {
+function connectTcp(to: SocketAddress, options: TcpConnectingOptions = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: to.host,

@@ -13,11 +13,11 @@ import {
 } from "./transport-parameters.ts";
 
 /** Version of the protocol, the first byte of both payloads. */
-export const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 1;
 /** Where the Noise message of an initiation begins. */
-export const INITIATION_NOISE_OFFSET = 8;
+const INITIATION_NOISE_OFFSET = 8;
 /** Where the Noise message of a response begins. */
-export const RESPONSE_NOISE_OFFSET = 12;
+const RESPONSE_NOISE_OFFSET = 12;
 /** Length of mac1, and of mac2 behind it. */
 export const MAC_BYTES = 16;
 /** The payload of an initiation is padded to this, so that its length tells nothing and a response is never longer. */

@@ -12,7 +12,7 @@ import { ByteWriter } from "../base/byte-writer.ts";
 import { PCP_MESSAGE_BYTES_MAX } from "../base/limits.ts";
 
 /** Version of the protocol; NAT-PMP is version 0 of it. */
-export const PCP_VERSION = 2;
+const PCP_VERSION = 2;
 /** Bytes of the nonce by which a mapping is known to be the host's. */
 export const PCP_NONCE_BYTES = 12;
 

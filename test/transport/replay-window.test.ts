@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { PACKET_NUMBER_MAX, REPLAY_WINDOW_PACKETS } from "../../src/base/limits.ts";
+import { REPLAY_WINDOW_PACKETS } from "../../src/base/limits.ts";
 import { ReplayWindow } from "../../src/transport/replay-window.ts";
 
 /** Numbers this far below the highest are certain to be told apart. */
@@ -43,11 +43,11 @@ test("a jump of any size clears what the ring held before", () => {
   }
 });
 
-test("the largest packet number fits", () => {
+test("the largest packet number, of 48 bits, fits", () => {
   const window = new ReplayWindow();
-  window.mark(PACKET_NUMBER_MAX);
-  assert.ok(!window.isFresh(PACKET_NUMBER_MAX));
-  assert.ok(window.isFresh(PACKET_NUMBER_MAX - 1));
+  window.mark(2 ** 48 - 1);
+  assert.ok(!window.isFresh(2 ** 48 - 1));
+  assert.ok(window.isFresh(2 ** 48 - 2));
 });
 
 test("no number is ever fresh twice, and none inside the window is refused unseen", () => {

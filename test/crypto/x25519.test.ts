@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { x25519 as reference } from "@noble/curves/ed25519.js";
 import fc from "fast-check";
 import { x25519, x25519PublicKey } from "../../src/crypto/x25519.ts";
 import { counting, fromHex, toHex } from "./hex.ts";
@@ -15,6 +16,23 @@ test("the Diffie-Hellman of RFC 7748 §6.1 comes out", () => {
   const shared = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742";
   assert.equal(toHex(x25519(alice, x25519PublicKey(bob)) as Uint8Array), shared);
   assert.equal(toHex(x25519(bob, x25519PublicKey(alice)) as Uint8Array), shared);
+});
+
+test("the result is that of another implementation, for keys of any content", () => {
+  const key = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  fc.assert(
+    fc.property(key, key, (privateKey, content) => {
+      const publicKey = x25519PublicKey(privateKey);
+      assert.deepEqual(publicKey, reference.getPublicKey(privateKey));
+      const other = reference.getPublicKey(content);
+      assert.deepEqual(x25519(privateKey, other), reference.getSharedSecret(privateKey, other));
+      // Half of these are no points that anybody has, and a bit of theirs is not looked at: both take them all the same.
+      if (!SMALL_ORDER_X25519.some((point) => toHex(point) === toHex(content))) {
+        assert.deepEqual(x25519(privateKey, content), reference.getSharedSecret(privateKey, content));
+      }
+    }),
+    { numRuns: 30 },
+  );
 });
 
 test("a public key of small order gives no shared secret", () => {

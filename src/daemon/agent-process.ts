@@ -346,6 +346,7 @@ export class AgentProcess {
       lost
         ? `the rendezvous ${where} does not answer any more (${event.message}); direct connections go on, and it is tried again until it is back`
         : `cannot reach the rendezvous ${where} (${event.message}); trying again until it answers. Check the address, and that UDP or TCP gets there.`,
+      { address: where },
     );
     void this.directory.onSilent(event);
   }

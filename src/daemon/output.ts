@@ -37,7 +37,13 @@ export type OutputEvent =
     }
   | { readonly event: "id"; readonly peerId: string }
   | NetcheckReport
-  | { readonly event: "error"; readonly code: string; readonly message: string };
+  | {
+      readonly event: "error";
+      readonly code: string;
+      readonly message: string;
+      /** Of a rendezvous that is missed: "host:port". */
+      readonly address?: string;
+    };
 
 const FLUSH_MS = 500;
 
@@ -58,9 +64,9 @@ export class Output {
     else if (text !== "") this.stdout.write(text);
   }
 
-  /** Something that is not as it should be, and that the command goes on through. */
-  trouble(code: string, message: string): void {
-    if (this.json) this.stdout.write(JSON.stringify({ event: "error", code, message } satisfies OutputEvent));
+  /** Something that is not as it should be, and that the command goes on through. @param more what scripts may want to know. */
+  trouble(code: string, message: string, more: { readonly address?: string } = {}): void {
+    if (this.json) this.stdout.write(JSON.stringify({ event: "error", code, message, ...more } satisfies OutputEvent));
     this.stderr.write(`tunnel: ${message}`);
   }
 

@@ -83,7 +83,8 @@ test("scripts are told when a rendezvous was reached, was lost, and is there aga
   assert.deepEqual(exposing.events.slice(1), [reached], "the ticket first, then this");
   rendezvous.signal("SIGTERM");
   await rendezvous.exited;
-  await exposing.event("error", (event) => event.code === "rendezvous-lost", 20_000);
+  const lost = await exposing.event("error", (event) => event.code === "rendezvous-lost", 20_000);
+  assert.equal(lost.address, deployment.place);
   await deployment.meet();
   await exposing.until(() => exposing.events[3], 30_000);
   assert.deepEqual(exposing.events.slice(3), [reached]);

@@ -23,19 +23,23 @@ export interface Libc {
   getOption(fd: number, level: number, name: number): number | undefined;
   /** @param messageAddress the address of a msghdr. @returns the bytes sent, or −1. */
   sendmsg(fd: number, messageAddress: number, flags: number): number;
-  /**
-   * @param nameLengthAddress the address of the bytes that there are for the sender's address, four bytes
-   * @returns the bytes received, or −1.
-   */
-  recvfrom(
-    fd: number,
-    bufferAddress: number,
-    lengthBytes: number,
-    flags: number,
-    nameAddress: number,
-    nameLengthAddress: number,
-  ): number;
+  /** @param messagesAddress the address of so many mmsghdr. @returns how many messages were received, or −1. */
+  recvmmsg(fd: number, messagesAddress: number, messages: number, flags: number): number;
+  /** @returns another descriptor of the same socket, which a child does not inherit, or −1. */
+  duplicate(fd: number): number;
   close(fd: number): number;
+  /**
+   * Calls `onReadable` in each turn of the event loop in which something waits on the descriptor, and with false when it cannot be
+   * watched any more. It must not throw. What it puts off to the next tick, and promises, go on when Node ends the turn, if no callback
+   * of Node's own does so before. The descriptor stays open until the watch is closed; two watches of one descriptor cannot be.
+   * @returns undefined where that cannot be had.
+   */
+  watch(fd: number, onReadable: (readable: boolean) => void): DescriptorWatch | undefined;
+}
+
+/** Holds the event loop up, as a socket of Node's does. It must be held on to. */
+export interface DescriptorWatch {
+  close(): void;
 }
 
 /** The part of koffi that is used. */
@@ -46,6 +50,10 @@ interface Koffi {
   address(value: Uint8Array): bigint;
   sizeof(type: string): number;
   errno(): number;
+  /** A poll handle of libuv's (uv_poll_t) in the loop of this thread. koffi has it since 2.15, and says that it may change. */
+  readonly node?: {
+    poll(fd: number, callback: (status: number) => void): DescriptorWatch | null;
+  };
 }
 
 /**
@@ -53,6 +61,8 @@ interface Koffi {
  * the size of a word alone, and are the same for glibc and musl, which pads its own to the kernel's.
  */
 const KNOWN_MACHINES = new Set(["arm", "arm64", "ia32", "loong64", "ppc64", "riscv64", "x64"]);
+
+const F_DUPFD_CLOEXEC = 1030;
 
 let loaded: Libc | undefined | null = null;
 
@@ -83,6 +93,8 @@ function bindLibc(koffi: Koffi): Libc | undefined {
   const addressOf = (bytes: Uint8Array): number => memoryAddress(koffi.address(bytes));
   // Whether this machine's addresses are such as can be handed over is better known before anything relies on it.
   addressOf(new Uint8Array(new ArrayBuffer(1)));
+  const fcntl = library.func("fcntl", "int", ["int", "int", "..."]);
+  const recvmmsg = library.func("recvmmsg", "int", ["int", "uintptr_t", "uint32_t", "int", "uintptr_t"]);
   const value = new Int32Array(1);
   const valueBytes = new Uint32Array(1);
   return {
@@ -100,7 +112,18 @@ function bindLibc(koffi: Koffi): Libc | undefined {
       return getsockopt(fd, level, name, value, valueBytes) === 0 ? value[0] : undefined;
     },
     sendmsg: library.func("sendmsg", "intptr_t", ["int", "uintptr_t", "int"]),
-    recvfrom: library.func("recvfrom", "intptr_t", ["int", "uintptr_t", "size_t", "int", "uintptr_t", "uintptr_t"]),
+    recvmmsg: (fd, messagesAddress, messages, flags) => recvmmsg(fd, messagesAddress, messages, flags, 0),
+    duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, "int", 0),
     close: library.func("close", "int", ["int"]),
+    watch: (fd, onReadable) => watch(koffi, fd, onReadable),
   };
+}
+
+function watch(koffi: Koffi, fd: number, onReadable: (readable: boolean) => void): DescriptorWatch | undefined {
+  try {
+    return koffi.node?.poll(fd, (status) => onReadable(status === 0)) ?? undefined;
+  } catch {
+    // A descriptor that libuv does not take, or another shape of koffi.
+    return undefined;
+  }
 }

@@ -1,23 +1,20 @@
-// Reads what waits on a socket by recvfrom, into memory that is used again for every message. dgram reads too, and tells that
-// something came: it takes the first message of a turn, this takes the others. For each of them dgram allocates 64 KiB, cuts it
-// to size, makes an object of the sender and enters JavaScript anew. Measured on loopback, with Node 20:
+// Reads what waits on a socket by recvmmsg, into memory that is used again for every message (receive-batch.ts). It is told by libuv
+// itself that something came, through koffi: dgram, which would tell it otherwise, reads a message of its own each time, allocates
+// 64 KiB for it, cuts that to size, makes an object of the sender, and looks once more for a message that is mostly not there.
 //
-//                              packets of 1400 bytes     64 KB that the kernel joined
-//     dgram                    3.3 µs each               12 µs each
-//     recvfrom                 0.5 µs each               3 µs each
-//
-// Few networks join packets for us: many drivers, among them those of Wi-Fi, deliver them one by one. The order of the messages
-// stays, since dgram reads one in each call, and hands it on before it reads the next.
+// dgram stays the one that reads until libuv has told for the first time, and where koffi or Node have no way for that; then
+// it takes the first message of a turn, and this takes the others. The order of the messages stays, since dgram reads one in each
+// call, and hands it on before it reads the next.
 
+import { constants } from "node:os";
 import { formatIp, type SocketAddress } from "../base/address.ts";
 import { SOCKET_READ_BYTES, SOCKET_SENDERS_MAX } from "../base/limits.ts";
 import type { DatagramCounters, DatagramHandlers } from "./datagram-socket.ts";
-import type { Libc } from "./libc.ts";
+import type { DgramHandle } from "./dgram-handle.ts";
+import type { DescriptorWatch, Libc } from "./libc.ts";
 import { kernelAddressBytes } from "./offload-address.ts";
+import { RECEIVE_BATCH_MESSAGES, ReceiveBatch } from "./receive-batch.ts";
 
-const MSG_DONTWAIT = 0x40;
-/** Linux joins no more than this into one message, however large the packets (GRO_LEGACY_MAX_SIZE). */
-const MESSAGE_BYTES_MAX = 65_536;
 /** A message counts as so many bytes at least, where what may be read in a turn is counted. */
 const MESSAGE_COST_BYTES = 1_024;
 /** After so many looks that found nothing … */
@@ -26,6 +23,7 @@ const IDLE_LOOKS_MAX = 8;
 const LOOK_EVERY = 8;
 /** The third word of ::ffff:0:0/96 on a little-endian machine, signed; those before it are 0. */
 const MAPPED_WORD = 0xffff_0000 | 0;
+const { EAGAIN, EBADF } = constants.errno;
 
 export interface OffloadReceiverOptions {
   readonly libc: Libc;
@@ -37,18 +35,12 @@ export interface OffloadReceiverOptions {
   parse(sender: { readonly address: string; readonly port: number }): SocketAddress | undefined;
 }
 
-/** All sockets read into the same memory, one after the other: a message is handled before the next one is read. */
-let shared: { readonly bytes: Uint8Array; readonly address: number } | undefined;
+/** All sockets read into the same memory, one after the other: what one call has read is handled before the next one reads. */
+let shared: ReceiveBatch | undefined;
 
 export class OffloadReceiver {
   private readonly options: OffloadReceiverOptions;
-  private readonly buffer: { readonly bytes: Uint8Array; readonly address: number };
-  /** The part of the buffer that the last message filled: most are as long as the one before. */
-  private view: Uint8Array;
-  /** The sender's sockaddr, and behind it the length that recvfrom reads and writes. */
-  private readonly name: Int32Array;
-  private readonly nameAddress: number;
-  private readonly nameBytes: number;
+  private readonly batch: ReceiveBatch;
   private readonly lastName: Int32Array;
   private lastSender: SocketAddress | undefined;
   private readonly known = new Map<number | string, SocketAddress>();
@@ -57,73 +49,119 @@ export class OffloadReceiver {
   /** Times in a row that nothing more was there, or was not looked for. */
   private idleLooks = 0;
   private stopped = false;
+  private watch: DescriptorWatch | undefined;
+  private watchFd = -1;
+  private dgramReads = true;
 
   constructor(options: OffloadReceiverOptions) {
     const { libc, family } = options;
     this.options = options;
-    if (shared === undefined) {
-      const bytes = new Uint8Array(MESSAGE_BYTES_MAX);
-      shared = { bytes, address: libc.addressOf(bytes) };
-    }
-    this.buffer = shared;
-    this.view = shared.bytes;
-    this.nameBytes = kernelAddressBytes(family);
-    this.name = new Int32Array(new ArrayBuffer(this.nameBytes + 4));
-    this.nameAddress = libc.addressOf(new Uint8Array(this.name.buffer));
-    this.lastName = new Int32Array(this.nameBytes / 4);
+    shared ??= new ReceiveBatch(libc);
+    this.batch = shared;
+    this.lastName = new Int32Array(kernelAddressBytes(family) / 4);
   }
 
-  /** Hands on what waits, up to a bound for each turn of the event loop: timers and other sockets have their turn too. */
+  /** Reads without dgram from the moment on when libuv tells for the first time. @param dgram is told to stop reading then. */
+  takeOver(handlers: DatagramHandlers, dgram: DgramHandle): void {
+    const { libc, fd } = this.options;
+    this.handlers = handlers;
+    // libuv has one watcher for a descriptor, which dgram needs when messages have to wait.
+    this.watchFd = libc.duplicate(fd);
+    if (this.watchFd < 0) return;
+    this.watch = libc.watch(this.watchFd, (readable) => {
+      try {
+        this.onWatched(readable, dgram);
+      } catch (error) {
+        // Nobody catches what is thrown into libuv.
+        setImmediate(() => {
+          throw error;
+        });
+      }
+    });
+    if (this.watch === undefined) this.closeWatch();
+  }
+
+  private onWatched(readable: boolean, dgram: DgramHandle): void {
+    if (this.stopped || this.handlers === undefined) return;
+    if (this.dgramReads) dgram.recvStop();
+    this.dgramReads = false;
+    this.turnBytes = 0;
+    const error = readable ? this.readTurn(this.handlers) : EBADF;
+    // Whatever else it may be, dgram knows how to go on, and does for good.
+    if (error !== 0 && error !== EAGAIN && !this.stopped) {
+      this.closeWatch();
+      this.dgramReads = true;
+      dgram.recvStart();
+    }
+  }
+
+  private closeWatch(): void {
+    this.watch?.close();
+    this.watch = undefined;
+    if (this.watchFd >= 0) this.options.libc.close(this.watchFd);
+    this.watchFd = -1;
+  }
+
+  /** dgram has read a message: hands on what waits behind it. */
   receive(handlers: DatagramHandlers): void {
-    const { counters } = this.options;
     this.handlers = handlers;
     // Where packets come one by one, a look for more is a system call for nothing: dgram finds the few that there are.
     if (this.idleLooks >= IDLE_LOOKS_MAX && ++this.idleLooks % LOOK_EVERY !== 0) return;
-    while (this.turnBytes < SOCKET_READ_BYTES && !this.stopped) {
-      const lengthBytes = this.read();
-      // EAGAIN, mostly. dgram meets any other error when it reads, and reports it.
-      if (lengthBytes < 0) {
-        this.idleLooks++;
-        return;
-      }
-      this.idleLooks = 0;
-      if (this.turnBytes === 0) setImmediate(this.onTurnEnd);
-      this.turnBytes += Math.max(lengthBytes, MESSAGE_COST_BYTES);
-      counters.receivedDatagrams++;
-      const from = this.sender();
-      if (lengthBytes !== this.view.length) this.view = this.buffer.bytes.subarray(0, lengthBytes);
-      if (from === undefined) counters.receiveErrors++;
-      else handlers.onDatagram(from, this.view);
+    const isFirst = this.turnBytes === 0;
+    if (this.readTurn(handlers) !== 0) {
+      this.idleLooks++;
+      return;
     }
+    this.idleLooks = 0;
+    if (isFirst) setImmediate(this.onTurnEnd);
   }
 
-  /** @returns the bytes of the next message, whose sender is then in `name`, or −1. */
-  private read(): number {
-    const { libc, fd } = this.options;
-    const { nameBytes, nameAddress } = this;
-    this.name[nameBytes / 4] = nameBytes;
-    const at = this.buffer.address;
-    return libc.recvfrom(fd, at, MESSAGE_BYTES_MAX, MSG_DONTWAIT, nameAddress, nameAddress + nameBytes);
+  /**
+   * Hands on what waits, up to a bound for each turn of the event loop: timers and other sockets have their turn too.
+   * @returns 0, or the errno where not even one message could be had.
+   */
+  private readTurn(handlers: DatagramHandlers): number {
+    const { libc, fd, counters } = this.options;
+    const { batch } = this;
+    let found = false;
+    while (this.turnBytes < SOCKET_READ_BYTES && !this.stopped) {
+      const messages = batch.receive(fd);
+      if (messages < 0) return found ? 0 : libc.errno();
+      found = true;
+      for (let slot = 0; slot < messages && !this.stopped; slot++) {
+        const bytes = batch.message(slot);
+        this.turnBytes += Math.max(bytes.length, MESSAGE_COST_BYTES);
+        counters.receivedDatagrams++;
+        const from = this.sender(slot);
+        if (from === undefined) counters.receiveErrors++;
+        else handlers.onDatagram(from, bytes);
+      }
+      if (messages < RECEIVE_BATCH_MESSAGES) break;
+    }
+    return 0;
   }
 
   /** Nothing is read after this; the descriptor may be closed. */
   stop(): void {
     this.stopped = true;
+    this.closeWatch();
   }
 
   /** What has come meanwhile is read at once: left to the next turn, its first message would be dgram's, in 64 KiB of fresh memory. */
   private readonly onTurnEnd = (): void => {
     this.turnBytes = 0;
-    if (this.handlers !== undefined) this.receive(this.handlers);
+    if (this.handlers !== undefined && this.dgramReads && !this.stopped) this.receive(this.handlers);
   };
 
-  private sender(): SocketAddress | undefined {
-    const { name, lastName } = this;
+  private sender(slot: number): SocketAddress | undefined {
+    const { lastName } = this;
+    const { names, nameWords } = this.batch;
+    const at = slot * nameWords;
     let isSame = true;
     for (let i = 0; i < lastName.length; i++) {
-      if (name[i] === lastName[i]) continue;
+      if (names[at + i] === lastName[i]) continue;
       isSame = false;
-      lastName[i] = name[i] as number;
+      lastName[i] = names[at + i] as number;
     }
     if (!isSame) this.lastSender = this.lookUp();
     return this.lastSender;

@@ -1,7 +1,7 @@
 // A UDP socket made by hand, so that it has what Node cannot ask for: received packets of one sender joined by the kernel (UDP_GRO),
 // Don't Fragment without the kernel's own idea of the path's MTU (RFC 8899 wants to probe it), and buffers beyond the system's
-// cap where we are root. It is handed to dgram, which tells when something came and sends what had to wait; offload-sender.ts sends
-// and offload-receiver.ts receives all the rest.
+// cap where we are root. It is handed to dgram, which sends what had to wait, and tells when something came until libuv does so by
+// itself; offload-sender.ts sends and offload-receiver.ts receives all the rest.
 
 import type { Socket } from "node:dgram";
 import { SOCKET_BUFFER_BYTES } from "../base/limits.ts";

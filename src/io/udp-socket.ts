@@ -1,6 +1,7 @@
 // The UDP socket on Node's dgram: one socket for both families where the machine has IPv6, else IPv4 alone. One socket, because
 // a NAT's mapping belongs to the port that hole punching, the rendezvous and the data all have to share. Where the machine can
-// (offload-socket.ts), batches leave and arrive in one call each, and dgram sends only what had to wait.
+// (offload-socket.ts), batches leave and arrive in one call each, and dgram sends only what had to wait; it reads where libuv
+// cannot tell us by itself that something came.
 //
 // dgram keeps a reference to what the kernel did not take at once, so that a batch which was queued must not be written again
 // before it is gone: such a batch is put aside, and `transmit` shows a fresh one.
@@ -12,6 +13,7 @@ import { LAN_PORT, SOCKET_BUFFER_BYTES, SOCKET_SENDERS_MAX } from "../base/limit
 import type { Log } from "../base/log.ts";
 import { Transmit } from "../base/transmit.ts";
 import type { DatagramCounters, DatagramHandlers, DatagramSocket } from "./datagram-socket.ts";
+import { dgramHandle } from "./dgram-handle.ts";
 import { multicastInterfaces } from "./multicast-interfaces.ts";
 import type { OffloadReceiver } from "./offload-receiver.ts";
 import type { OffloadSender } from "./offload-sender.ts";
@@ -26,6 +28,8 @@ export interface UdpSocketOptions {
   readonly log: Log;
   /** False: dgram alone, even where the machine can do better. So does TUNNEL_TEST_NO_OFFLOAD=1, for tests of whole programs. */
   readonly offload?: boolean;
+  /** False: dgram reads the first message of each turn, even where libuv can tell us by itself that something came. */
+  readonly watch?: boolean;
 }
 
 const offloadByDefault = process.env.TUNNEL_TEST_NO_OFFLOAD !== "1";
@@ -34,15 +38,15 @@ type BoundSocket = OffloadSocket | { readonly socket: Socket };
 
 /** @throws the error of the system, with its `code`, where the address cannot be bound. */
 export async function openUdpSocket(options: UdpSocketOptions): Promise<DatagramSocket> {
-  const { host, log } = options;
-  if (host !== undefined) return new UdpSocket(await bind(host, options), host, log);
+  const { host } = options;
+  if (host !== undefined) return new UdpSocket(await bind(host, options), host, options);
   try {
-    return new UdpSocket(await bind("::", options), "::", log);
+    return new UdpSocket(await bind("::", options), "::", options);
   } catch (error) {
     // A kernel without IPv6 says one of these; anything else (the port is in use) is the caller's to know.
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL" && code !== "EINVAL") throw error;
-    return new UdpSocket(await bind("0.0.0.0", options), "0.0.0.0", log);
+    return new UdpSocket(await bind("0.0.0.0", options), "0.0.0.0", options);
   }
 }
 
@@ -116,6 +120,7 @@ class UdpSocket implements DatagramSocket {
   private readonly sender: OffloadSender | undefined;
   private readonly receiver: OffloadReceiver | undefined;
   private readonly log: Log;
+  private readonly watch: boolean;
   private readonly mapIpv4: boolean;
   /** Batches that the kernel has not taken yet. */
   private readonly queued: Transmit[] = [];
@@ -124,7 +129,7 @@ class UdpSocket implements DatagramSocket {
   private handlers: DatagramHandlers | undefined;
   private closed = false;
 
-  constructor(bound: BoundSocket, host: string, log: Log) {
+  constructor(bound: BoundSocket, host: string, { log, watch = true }: UdpSocketOptions) {
     const { socket } = bound;
     this.socket = socket;
     this.neverFragments = "createSender" in bound && bound.neverFragments;
@@ -133,6 +138,7 @@ class UdpSocket implements DatagramSocket {
       this.receiver = bound.createReceiver(this.counters, (info) => this.senders.get(info));
     }
     this.log = log;
+    this.watch = watch;
     this.localPort = socket.address().port;
     this.localHost = host;
     this.mapIpv4 = isIP(host) === 6;
@@ -147,6 +153,8 @@ class UdpSocket implements DatagramSocket {
       this.counters.receiveErrors++;
       this.log.debug("the UDP socket reported an error", { error: error.message });
     });
+    const dgram = this.watch ? dgramHandle(this.socket) : undefined;
+    if (dgram !== undefined) this.receiver?.takeOver(handlers, dgram);
   }
 
   get ready(): boolean {

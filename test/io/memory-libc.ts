@@ -1,9 +1,9 @@
 // A C library made of nothing: memory has made-up addresses, sendmsg reads its structures from there by the kernel's layout for
-// the size of a word that is asked for, and recvfrom writes what it was given to deliver. It fails when it is told to.
+// the size of a word that is asked for, and recvmmsg writes what it was given to deliver. It fails when it is told to.
 
 import assert from "node:assert/strict";
 import { constants } from "node:os";
-import type { Libc } from "../../src/io/libc.ts";
+import type { DescriptorWatch, Libc } from "../../src/io/libc.ts";
 
 export interface SentMessage {
   readonly fd: number;
@@ -21,6 +21,13 @@ export class MemoryLibc implements Libc {
   readonly inbox: { readonly name: Uint8Array; readonly data: Uint8Array }[] = [];
   /** Asked before each send: an errno, or 0 to let it pass. */
   failure: (message: SentMessage) => number = () => 0;
+  /** Instead of anything that is to be received: an errno. */
+  receiveError = 0;
+  /** Whether descriptors can be watched, and what is to be called when something has come to the one that is. */
+  watches = true;
+  tell: ((readable: boolean) => void) | undefined;
+  /** Duplicates that were not closed. */
+  readonly open = new Set<number>();
   private readonly memory: { at: number; bytes: Uint8Array }[] = [];
   private error = 0;
 
@@ -106,29 +113,51 @@ export class MemoryLibc implements Libc {
     return constants.errno.ENOPROTOOPT;
   }
 
-  recvfrom(
-    fd: number,
-    bufferAddress: number,
-    lengthBytes: number,
-    flags: number,
-    nameAddress: number,
-    nameLengthAddress: number,
-  ): number {
+  recvmmsg(fd: number, messagesAddress: number, messages: number, flags: number): number {
     assert.equal(flags, 0x40, "MSG_DONTWAIT");
-    assert.ok(fd > 0 && lengthBytes >= 65_536);
-    const message = this.inbox.shift();
-    if (message === undefined) {
-      this.error = constants.errno.EAGAIN;
-      return -1;
-    }
-    assert.ok(this.int(nameLengthAddress) >= message.name.length, "room for the name");
-    this.read(nameAddress, message.name.length).set(message.name);
-    this.read(nameLengthAddress, 4).set([message.name.length, 0, 0, 0]);
-    this.read(bufferAddress, lengthBytes).set(message.data);
-    return message.data.length;
+    assert.ok(fd > 0 && messages > 0);
+    this.error = this.receiveError;
+    if (this.error === 0 && this.inbox.length === 0) this.error = constants.errno.EAGAIN;
+    if (this.error !== 0) return -1;
+    const taken = this.inbox.splice(0, messages);
+    for (const [i, message] of taken.entries()) this.deliver(messagesAddress + i * 8 * this.wordBytes, message);
+    return taken.length;
   }
 
-  close(): number {
+  /** Fills in one mmsghdr: a msghdr of seven words, and behind it the bytes that were received. */
+  private deliver(address: number, { name, data }: { readonly name: Uint8Array; readonly data: Uint8Array }): void {
+    const word = this.wordBytes;
+    assert.ok(this.int(address + word) >= name.length, "room for the name");
+    this.read(this.word(address), name.length).set(name);
+    this.read(address + word, 4).set([name.length, 0, 0, 0]);
+    const vector = this.word(address + 2 * word);
+    assert.equal(this.word(address + 3 * word), 1, "one part");
+    assert.ok(this.word(vector + word) >= 65_536);
+    this.read(this.word(vector), 65_536).set(data);
+    const { length } = data;
+    this.read(address + 7 * word, 4).set([length & 255, (length >> 8) & 255, length >> 16, 0]);
+  }
+
+  duplicate(fd: number): number {
+    const duplicate = fd + 100;
+    this.open.add(duplicate);
+    return duplicate;
+  }
+
+  watch(fd: number, onReadable: (readable: boolean) => void): DescriptorWatch | undefined {
+    if (!this.watches) return undefined;
+    assert.ok(this.open.has(fd));
+    this.tell = onReadable;
+    return {
+      close: () => {
+        assert.ok(this.open.has(fd), "a descriptor is not closed before its watch");
+        this.tell = undefined;
+      },
+    };
+  }
+
+  close(fd: number): number {
+    assert.ok(this.open.delete(fd), "what is closed was open");
     return 0;
   }
 }

@@ -1,6 +1,8 @@
 // The receiver over a C library in memory: senders of every kind, a bound for each turn, an end in the middle.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { constants } from "node:os";
 import { test } from "node:test";
 import { setImmediate as turnEnd } from "node:timers/promises";
 import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
@@ -8,6 +10,7 @@ import { SOCKET_READ_BYTES } from "../../src/base/limits.ts";
 import type { DatagramCounters } from "../../src/io/datagram-socket.ts";
 import { kernelAddress } from "../../src/io/offload-address.ts";
 import { OffloadReceiver } from "../../src/io/offload-receiver.ts";
+import { RECEIVE_BATCH_MESSAGES } from "../../src/io/receive-batch.ts";
 import { MemoryLibc } from "./memory-libc.ts";
 
 // The receive buffer belongs to all sockets of a process, and so do its addresses.
@@ -19,6 +22,8 @@ let latest: OffloadReceiver | undefined;
 function makeReceiver(family: 4 | 6) {
   latest?.stop();
   libc.inbox.length = 0;
+  libc.receiveError = 0;
+  libc.watches = true;
   const counters: DatagramCounters = { sentDatagrams: 0, receivedDatagrams: 0, sendErrors: 0, receiveErrors: 0 };
   const parsed: string[] = [];
   const parse = ({ address, port }: { address: string; port: number }): SocketAddress | undefined => {
@@ -100,7 +105,7 @@ test("a flood, of large messages or of empty ones, is read in parts, one each tu
     for (let i = 0; i < 3; i++) receiver.receive(handlers);
     const first = received.length;
     assert.ok(first > 0 && first <= SOCKET_READ_BYTES / 1_024, `${first} messages of ${lengthBytes} bytes`);
-    assert.ok(first * lengthBytes < SOCKET_READ_BYTES + 60_000);
+    assert.ok(first * lengthBytes < SOCKET_READ_BYTES + RECEIVE_BATCH_MESSAGES * 60_000);
     await turnEnd();
     receiver.receive(handlers);
     assert.ok(received.length > first);
@@ -127,7 +132,7 @@ test("what comes while a turn's messages are handled is read before dgram reads 
 
 test("a socket that is closed while a message is handled is not read again", () => {
   const { receiver, received, handlers, deliver } = makeReceiver(4);
-  for (let i = 0; i < 3; i++) deliver("192.0.2.1", 80, [i]);
+  for (let i = 0; i < RECEIVE_BATCH_MESSAGES + 2; i++) deliver("192.0.2.1", 80, [i]);
   receiver.receive({
     ...handlers,
     onDatagram(from, bytes) {
@@ -146,10 +151,10 @@ test("a socket that is closed while a message is handled is not read again", () 
 test("where messages come one by one, more is looked for now and then only, until there is more", () => {
   const { receiver, received, handlers, deliver } = makeReceiver(4);
   let looks = 0;
-  const { recvfrom } = libc;
-  libc.recvfrom = (...values) => {
+  const { recvmmsg } = libc;
+  libc.recvmmsg = (...values) => {
     looks++;
-    return recvfrom.apply(libc, values);
+    return recvmmsg.apply(libc, values);
   };
   try {
     for (let i = 0; i < 100; i++) receiver.receive(handlers);
@@ -164,6 +169,113 @@ test("where messages come one by one, more is looked for now and then only, unti
     receiver.receive(handlers);
     assert.equal(looks, 1);
   } finally {
-    libc.recvfrom = recvfrom;
+    libc.recvmmsg = recvmmsg;
   }
+});
+
+/** A receiver that has dgram's place as soon as it is told, and what dgram was told to do. */
+function makeWatcher() {
+  const made = makeReceiver(4);
+  const told: string[] = [];
+  const dgram = { recvStop: () => void told.push("stop"), recvStart: () => void told.push("start") };
+  return { ...made, told, dgram };
+}
+
+test("dgram reads until libuv has told for the first time, and then no more", () => {
+  const { receiver, received, handlers, deliver, told, dgram } = makeWatcher();
+  receiver.takeOver(handlers, dgram);
+  assert.deepEqual(told, []);
+  for (let i = 0; i < 3; i++) {
+    deliver("192.0.2.1", 80, [i]);
+    libc.tell?.(true);
+  }
+  assert.deepEqual(told, ["stop"]);
+  assert.equal(received.length, 3);
+  receiver.stop();
+  assert.equal(libc.tell, undefined);
+  assert.equal(libc.open.size, 0, "the watched descriptor is closed, after its watch");
+});
+
+test("a burst longer than one call takes is read whole in one turn", () => {
+  const { receiver, received, handlers, deliver, dgram } = makeWatcher();
+  receiver.takeOver(handlers, dgram);
+  for (let i = 0; i < 100; i++) deliver("192.0.2.1", i + 1, [i, i]);
+  libc.tell?.(true);
+  assert.deepEqual(
+    received.map(({ from, bytes }) => [from.port, bytes[0]]),
+    Array.from({ length: 100 }, (_, i) => [i + 1, i]),
+  );
+});
+
+test("a descriptor that libuv gives up, or that cannot be read so, is dgram's again for good", () => {
+  for (const [error, readable] of [
+    [0, false],
+    [constants.errno.ENOSYS, true],
+  ] as const) {
+    const { receiver, received, handlers, deliver, told, dgram } = makeWatcher();
+    receiver.takeOver(handlers, dgram);
+    deliver("192.0.2.1", 80, [1]);
+    libc.tell?.(true);
+    libc.receiveError = error;
+    libc.tell?.(readable);
+    assert.deepEqual(told, ["stop", "start"]);
+    assert.equal(libc.tell, undefined);
+    assert.equal(libc.open.size, 0);
+    // From here on dgram tells of each first message, as it does where nothing can be watched.
+    libc.receiveError = 0;
+    deliver("192.0.2.1", 80, [2]);
+    receiver.receive(handlers);
+    assert.equal(received.length, 2);
+  }
+});
+
+test("a turn for nothing is no reason to give anything up", () => {
+  const { receiver, handlers, told, dgram } = makeWatcher();
+  receiver.takeOver(handlers, dgram);
+  for (let i = 0; i < 3; i++) libc.tell?.(true);
+  assert.deepEqual(told, ["stop"]);
+});
+
+test("where nothing can be watched dgram goes on", () => {
+  const { receiver, handlers, told, dgram } = makeWatcher();
+  libc.watches = false;
+  receiver.takeOver(handlers, dgram);
+  assert.deepEqual(told, []);
+  assert.equal(libc.open.size, 0);
+  receiver.stop();
+});
+
+test("a socket that is closed by what it received is not read again, and its watch is gone", () => {
+  const { receiver, received, handlers, deliver, told, dgram } = makeWatcher();
+  for (let i = 0; i < 3; i++) deliver("192.0.2.1", 80, [i]);
+  receiver.takeOver(
+    {
+      ...handlers,
+      onDatagram(from, bytes) {
+        handlers.onDatagram(from, bytes);
+        receiver.stop();
+      },
+    },
+    dgram,
+  );
+  libc.tell?.(true);
+  assert.equal(received.length, 1);
+  assert.deepEqual(told, ["stop"]);
+  assert.equal(libc.open.size, 0);
+});
+
+test("what a handler throws does not go into libuv, and is not lost", () => {
+  const script = `
+    import { MemoryLibc } from ${JSON.stringify(new URL("./memory-libc.js", import.meta.url))};
+    import { OffloadReceiver } from ${JSON.stringify(new URL("../../src/io/offload-receiver.js", import.meta.url))};
+    const libc = new MemoryLibc(8);
+    const receiver = new OffloadReceiver({ libc, fd: 7, family: 4, counters: {}, parse: () => ({}) });
+    const dgram = { recvStop() {}, recvStart() {} };
+    receiver.takeOver({ onDatagram() { throw new Error("a fault"); }, onReady() {} }, dgram);
+    libc.inbox.push({ name: new Uint8Array(16).fill(1), data: Uint8Array.of(1) });
+    libc.tell(true);
+    process.on("uncaughtException", (error) => process.stdout.write("told: " + error.message));
+  `;
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  assert.equal(child.stdout, "told: a fault", child.stderr);
 });

@@ -1,4 +1,4 @@
-// The UDP socket on loopback, on dgram alone and with offload: both families on one port, batches split into packets, and errors
+// The UDP socket on loopback, on dgram alone, with offload where dgram tells that something came, and where libuv does: both families on one port, batches split into packets, and errors
 // that end nothing.
 
 import assert from "node:assert/strict";
@@ -35,14 +35,21 @@ type Open = (
 
 const lacking = loadLibc() === undefined ? "koffi is not here, or the machine is not known" : false;
 
+/** The kinds of socket, by what their tests are called. */
+const kinds = {
+  "on dgram": { offload: false },
+  "with offload, told by dgram": { offload: true, watch: false },
+  "with offload": { offload: true },
+} satisfies Record<string, Partial<UdpSocketOptions>>;
+
 async function openSocket(
   t: TestContext,
-  offload: boolean,
+  kind: Partial<UdpSocketOptions>,
   host?: string,
   options?: Partial<UdpSocketOptions>,
   onReceived?: (socket: DatagramSocket) => void,
 ): Promise<OpenSocket> {
-  const socket = await openUdpSocket({ ...(host && { host }), log: silentLog, offload, ...options });
+  const socket = await openUdpSocket({ ...(host && { host }), log: silentLog, ...kind, ...options });
   const received: Received[] = [];
   socket.start({
     onDatagram(from, bytes) {
@@ -56,10 +63,10 @@ async function openSocket(
 }
 
 /** A test of each kind of socket. */
-function testBoth(claim: string, body: (t: TestContext, open: Open) => Promise<void> | void): void {
-  for (const offload of [false, true]) {
-    test(`${offload ? "with offload" : "on dgram"}: ${claim}`, { skip: offload && lacking }, (t) =>
-      body(t, (...rest) => openSocket(t, offload, ...rest)),
+function testAll(claim: string, body: (t: TestContext, open: Open) => Promise<void> | void): void {
+  for (const [name, kind] of Object.entries(kinds)) {
+    test(`${name}: ${claim}`, { skip: kind.offload && lacking }, (t) =>
+      body(t, (...rest) => openSocket(t, kind, ...rest)),
     );
   }
 }
@@ -86,7 +93,7 @@ async function receivedBytes({ received }: OpenSocket, count: number): Promise<n
   return received.flatMap(({ bytes }) => bytes);
 }
 
-testBoth("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 address", async (t, open) => {
+testAll("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 address", async (t, open) => {
   const both = await open();
   if (!both.socket.families.includes(6)) return t.skip("no IPv6 here");
   const four = await open("127.0.0.1");
@@ -108,7 +115,7 @@ testBoth("one socket talks to IPv4 and IPv6, and calls an IPv4 peer by its IPv4 
   assert.deepEqual(seen(six), [{ from: `[::1]:${both.socket.localPort}`, bytes: [66] }]);
 });
 
-testBoth("a batch leaves as packets of its segment size, the last one shorter", async (_t, open) => {
+testAll("a batch leaves as packets of its segment size, the last one shorter", async (_t, open) => {
   const both = await open();
   for (const host of both.socket.families.includes(6) ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
     // A receiver that joins nothing shows the packets as they came over the wire.
@@ -129,7 +136,7 @@ testBoth("a batch leaves as packets of its segment size, the last one shorter", 
 test("with offload: a batch is handed over in one call, and so are packets that the kernel joined", {
   skip: lacking,
 }, async (t) => {
-  const [a, b] = [await openSocket(t, true, "127.0.0.1"), await openSocket(t, true, "127.0.0.1")];
+  const [a, b] = [await openSocket(t, {}, "127.0.0.1"), await openSocket(t, {}, "127.0.0.1")];
   send(a.socket, "127.0.0.1", b.socket.localPort, new Uint8Array(64_000), 1_000);
   await receivedBytes(b, 64_000);
   assert.deepEqual(
@@ -152,7 +159,7 @@ test("TUNNEL_TEST_NO_OFFLOAD=1 leaves everything to dgram", { skip: lacking }, (
   }
 });
 
-testBoth("packets of every size and number arrive byte for byte, in order", async (_t, open) => {
+testAll("packets of every size and number arrive byte for byte, in order", async (_t, open) => {
   const a = await open("127.0.0.1");
   const b = await open("127.0.0.1");
   const batches = [
@@ -181,7 +188,7 @@ testBoth("packets of every size and number arrive byte for byte, in order", asyn
   assert.equal(a.socket.counters.sentDatagrams, packets);
 });
 
-testBoth("many senders are told apart, and each is one object", async (_t, open) => {
+testAll("many senders are told apart, and each is one object", async (_t, open) => {
   const b = await open();
   const hosts = b.socket.families.includes(6) ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
   const senders = await Promise.all([...hosts, ...hosts].map((host) => open(host)));
@@ -198,7 +205,7 @@ testBoth("many senders are told apart, and each is one object", async (_t, open)
   assert.equal(new Set(b.received.map(({ sender }) => sender)).size, senders.length);
 });
 
-testBoth("a socket may be closed by what it received", async (_t, open) => {
+testAll("a socket may be closed by what it received", async (_t, open) => {
   const a = await open("127.0.0.1");
   const b = await open("127.0.0.1", {}, (socket) => socket.close());
   for (let i = 0; i < 5; i++) send(a.socket, "127.0.0.1", b.socket.localPort, [i]);
@@ -209,7 +216,7 @@ testBoth("a socket may be closed by what it received", async (_t, open) => {
   );
 });
 
-testBoth("a buffer may be filled again as soon as it was sent, however fast", async (_t, open) => {
+testAll("a buffer may be filled again as soon as it was sent, however fast", async (_t, open) => {
   const a = await open("127.0.0.1");
   const b = await open("127.0.0.1");
   let sent = 0;
@@ -225,7 +232,7 @@ testBoth("a buffer may be filled again as soon as it was sent, however fast", as
   for (const bytes of packets) assert.ok(bytes.every((byte) => byte === bytes[0]));
 });
 
-testBoth("a packet that the kernel refuses is counted, and the next one goes", async (_t, open) => {
+testAll("a packet that the kernel refuses is counted, and the next one goes", async (_t, open) => {
   const a = await open("127.0.0.1");
   const b = await open("127.0.0.1");
   // A socket that is bound to loopback reaches no other network.
@@ -240,7 +247,7 @@ testBoth("a packet that the kernel refuses is counted, and the next one goes", a
   assert.ok(a.socket.counters.sendErrors >= 1, `${a.socket.counters.sendErrors} errors`);
 });
 
-testBoth("a port where nobody listens ends nothing", async (_t, open) => {
+testAll("a port where nobody listens ends nothing", async (_t, open) => {
   const a = await open("127.0.0.1");
   const b = await open("127.0.0.1");
   const gone = await open("127.0.0.1");
@@ -253,12 +260,12 @@ testBoth("a port where nobody listens ends nothing", async (_t, open) => {
   assert.deepEqual(await receivedBytes(b, 1), [2]);
 });
 
-testBoth("a port that is in use is the caller's to know", async (_t, open) => {
+testAll("a port that is in use is the caller's to know", async (_t, open) => {
   const a = await open("127.0.0.1");
   await assert.rejects(open("127.0.0.1", { port: a.socket.localPort }), { code: "EADDRINUSE" });
 });
 
-testBoth("no other program can share the port", async (t, open) => {
+testAll("no other program can share the port", async (t, open) => {
   const a = await open("127.0.0.1");
   const other = createSocket({ type: "udp4", reuseAddr: true });
   t.after(() => other.close());
@@ -266,7 +273,7 @@ testBoth("no other program can share the port", async (t, open) => {
   await assert.rejects(once(other, "listening"), { code: "EADDRINUSE" });
 });
 
-testBoth("sending on a closed socket is nothing", async (_t, open) => {
+testAll("sending on a closed socket is nothing", async (_t, open) => {
   const a = await open("127.0.0.1");
   const b = await open("127.0.0.1");
   a.socket.close();
@@ -274,4 +281,48 @@ testBoth("sending on a closed socket is nothing", async (_t, open) => {
   a.socket.close();
   await sleep(20);
   assert.deepEqual(b.received, []);
+});
+
+test("a socket that is told by libuv holds the process up until it is closed, and no longer", { skip: lacking }, () => {
+  const script = `
+    import { openUdpSocket } from ${JSON.stringify(new URL("../../src/io/udp-socket.js", import.meta.url))};
+    import { readdirSync, readlinkSync } from "node:fs";
+    const log = { debug() {}, info() {} };
+    const sockets = () =>
+      readdirSync("/proc/self/fd")
+        .map((fd) => {
+          try {
+            return readlinkSync("/proc/self/fd/" + fd);
+          } catch {
+            return ""; // The one that was read with.
+          }
+        })
+        .filter((link) => link.startsWith("socket:"));
+    const before = sockets();
+    const socket = await openUdpSocket({ host: "127.0.0.1", log });
+    const ours = sockets().filter((link) => !before.includes(link));
+    if (ours.length === 0) process.stdout.write("not seen ");
+    socket.start({
+      async onDatagram(from, bytes) {
+        if (bytes[0] === 1) return;
+        // Nothing else happens in this process any more that would have promises go on.
+        await Promise.resolve();
+        socket.close();
+        process.on("exit", () => process.stdout.write(sockets().some((link) => ours.includes(link)) ? "left open" : "closed"));
+      },
+      onReady() {},
+    });
+    const { createSocket } = await import("node:dgram");
+    const other = createSocket("udp4");
+    other.send(Uint8Array.of(1), socket.localPort, "127.0.0.1", () =>
+      setTimeout(() => other.send(Uint8Array.of(2), socket.localPort, "127.0.0.1", () => {}), 50),
+    );
+    other.unref();
+  `;
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  assert.equal(child.stdout + child.stderr, "closed");
+  assert.equal(child.status, 0);
 });

@@ -127,7 +127,7 @@ function withoutUdp({ over }: StreamReach, facts: NetcheckFacts): string[] {
     `Tunnels work from here, over ${way}: this network lets no UDP through, or none to the servers that were asked.`,
     triesTcp(facts)
       ? "They start through the rendezvous. A direct connection over TCP is tried; whether there is one is seen only then."
-      : "They go through the rendezvous, and never directly.",
+      : "They go through the rendezvous; only machines on one local network reach each other directly.",
   ];
 }
 

@@ -169,7 +169,7 @@ test("where UDP is blocked and the rendezvous answers over TCP, tunnels work, an
   assert.match(advice, /let it out to meet\.example\.org:4700/);
   const proxied = reached({ over: "websocket", byProxy: true });
   assert.deepEqual([proxied.ok, proxied.direct.home], [true, "no"]);
-  assert.match(proxied.summary, /over WebSocket.*never directly/);
+  assert.match(proxied.summary, /over WebSocket.*through the rendezvous; only machines on one local network/);
 });
 
 test("where UDP is blocked and something else than a rendezvous takes TCP, tunnels do not work", () => {

@@ -33,6 +33,9 @@ export class QueueLimit {
   private lastBytesPerMs = 0;
   private stretchRttMs = Number.POSITIVE_INFINITY;
 
+  /** The path was never seen to be what holds the sender up: it may be faster than all that was seen. */
+  private isLowerBound = true;
+
   /** What was delivered since the present interval began. */
   private intervalStartMs = Number.NEGATIVE_INFINITY;
   private intervalBytes = 0;
@@ -56,12 +59,20 @@ export class QueueLimit {
     const elapsedMs = nowMs - this.intervalStartMs;
     // A round trip at the least, and long enough for batches to come out even.
     if (sentAtMs < this.intervalStartMs || elapsedMs < QUEUE_LIMIT_INTERVAL_MS) return;
-    if (!this.intervalIsLimited && elapsedMs !== Number.POSITIVE_INFINITY) {
-      this.onRate(nowMs, this.intervalBytes / elapsedMs);
-    }
+    if (elapsedMs !== Number.POSITIVE_INFINITY) this.onInterval(nowMs, this.intervalBytes / elapsedMs);
     this.intervalStartMs = nowMs;
     this.intervalBytes = 0;
     this.intervalIsLimited = appLimited;
+  }
+
+  /**
+   * What an application asks for at its leisure shows only that the path delivers so much or more. Nor does a sender at full speed show
+   * more: it runs dry a thousand times a second, for as long as it takes to read on, and hardly any interval is without such a moment.
+   */
+  private onInterval(nowMs: number, bytesPerMs: number): void {
+    if (!this.intervalIsLimited) this.isLowerBound = false;
+    else if (bytesPerMs <= Math.max(this.stretchBytesPerMs, this.lastBytesPerMs)) return;
+    this.onRate(nowMs, bytesPerMs);
   }
 
   private onRate(nowMs: number, bytesPerMs: number): void {
@@ -70,6 +81,8 @@ export class QueueLimit {
     const rate = Math.max(this.stretchBytesPerMs, this.lastBytesPerMs);
     const batchBytes = Math.min(rate * QUEUE_LIMIT_BATCH_MS, QUEUE_LIMIT_BATCH_BYTES_MAX);
     this.limit = rate * (this.baseMs + this.allowanceMs) + QUEUE_LIMIT_BATCHES * batchBytes;
+    // Whoever has asked for little may send what goes in batches all the same.
+    if (this.isLowerBound) this.limit = Math.max(this.limit, QUEUE_LIMIT_BATCHES * QUEUE_LIMIT_BATCH_BYTES_MAX);
   }
 
   private get allowanceMs(): number {

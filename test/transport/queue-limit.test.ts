@@ -27,11 +27,22 @@ function between(actual: number, least: number, most: number, what: string): voi
   assert.ok(actual >= least && actual <= most, `${what}: ${actual}, expected ${least} to ${most}`);
 }
 
-test("nothing is limited before the path's rate is known", () => {
+test("nothing is limited before anything is known, and batches are not while only an application's own pace is", () => {
   const limit = new QueueLimit();
   assert.equal(limit.windowBytes, Number.POSITIVE_INFINITY);
   deliver(limit, 0, 5_000, 1_000, 0.5, true);
-  assert.equal(limit.windowBytes, Number.POSITIVE_INFINITY, "what the application asked for is not the path's rate");
+  between(limit.windowBytes, 384 * 1024, 400 * 1024, "window of one who asks for a megabyte a second");
+});
+
+test("a sender that runs dry between two reads is at full speed for all that, and never held to what it was at its start", () => {
+  const limit = new QueueLimit();
+  let nowMs = deliver(limit, 0, 30, 19_000, 0.1);
+  between(limit.windowBytes, 19_000, 100_000, "window after the start");
+  nowMs = deliver(limit, nowMs, 100, 300_000, 0.1, true);
+  between(lastsMs(limit, 300_000), 2, 4, "window in ms");
+  const before = limit.windowBytes;
+  deliver(limit, nowMs, 3_000, 50_000, 0.1, true);
+  assert.equal(limit.windowBytes, before, "a pause of the application says nothing of the path");
 });
 
 test("a path of half a millisecond and a gigabit holds less than five milliseconds, and enough for batches", () => {

@@ -212,6 +212,8 @@ export const DRIVER_BATCH_BYTES = 256 * 1024;
 export const DRIVER_SEND_BYTES = 256 * 1024;
 /** Of so many drains of single inputs one waits for the end of its turn, to see whether inputs still come one by one. */
 export const DRIVER_SAMPLE_EVERY = 8;
+/** The slice of processor time that is asked of the kernel: the least that it grants; by itself it gives some 1 to 3 ms. */
+export const SCHEDULING_SLICE_MS = 0.1;
 /** Bytes of bytecode that a function runs between two looks of V8 whether to optimise it; 67,584 as V8 comes. Less brings no more. */
 export const INTERRUPT_BUDGET_BYTES = 20_000;
 /** The longest a timer is set for: setTimeout takes 2^31 − 1 at most, and an hour costs nothing. */

@@ -19,6 +19,7 @@ import { interfaceAddresses } from "../io/interface-addresses.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { NetworkWatch } from "../io/network-watch.ts";
 import { PortMapper } from "../io/port-mapper.ts";
+import { askForShortSlices } from "../io/scheduling-slice.ts";
 import { systemRandom } from "../io/system-random.ts";
 import { TcpForwarder } from "../io/tcp-forwarder.ts";
 import { type CongestionName, congestionControllers } from "../transport/congestion-choice.ts";
@@ -237,6 +238,7 @@ export class AgentProcess {
   async run(): Promise<void> {
     this.announceAddresses(interfaceAddresses({ loopback: this.settings.loopback, families: this.socket.families }));
     tuneEngine();
+    askForShortSlices();
     this.driver.start();
     this.network.start();
     this.directory.start();

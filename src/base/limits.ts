@@ -150,6 +150,17 @@ export const QUEUE_LIMIT_BATCH_BYTES_MAX = 128 * 1024;
 /** A path's rate is taken over this time at the least, and the greatest rate counts for this long, and up to twice as long. */
 export const QUEUE_LIMIT_INTERVAL_MS = 10;
 export const QUEUE_LIMIT_MEMORY_MS = 5_000;
+/** A link is just full with its bandwidth-delay product times this, a timer's lateness, and so many packets for two ends that take turns. */
+export const QUEUE_TRIAL_HEADROOM = 1.05;
+export const QUEUE_TRIAL_HEADROOM_PACKETS = 2;
+/** On a shorter way the batches of the two ends are more than what the link holds. */
+export const QUEUE_TRIAL_RTT_MS_MIN = 4;
+/** A smaller window has no parts that are worth telling apart. */
+export const QUEUE_TRIAL_PACKETS_MIN = 16;
+/** The round trip has fallen to its least when it is longer by no more than this part. */
+export const QUEUE_TRIAL_TOLERANCE = 0.1;
+/** After a trial that failed this many losses pass, doubling, at the most. */
+export const QUEUE_TRIAL_PAUSE_MAX = 8;
 /** A paced burst lasts this long: below it a timer of 1 ms cannot keep the rate. */
 export const PACING_BURST_MS = 2;
 /** A paced burst holds at least this many packets. */

@@ -5,6 +5,7 @@ import { CUBIC_BETA, CUBIC_C, INITIAL_WINDOW_PACKETS, WINDOW_BYTES_MAX, WINDOW_P
 import type { CongestionController } from "./congestion-controller.ts";
 import { Hystart } from "./hystart.ts";
 import type { QueueLimit } from "./queue-limit.ts";
+import type { QueueTrial } from "./queue-trial.ts";
 import type { RttEstimator } from "./rtt-estimator.ts";
 
 /** What has to be put back when a loss proves spurious. */
@@ -35,14 +36,22 @@ export class CongestionCubic implements CongestionController {
   private epochStartMs: number | undefined;
   /** What Reno would have reached in this epoch (RFC 9438 §4.3). */
   private renoBytes = 0;
+  private minRttMs = 0;
   private recoveryStartMs = Number.NEGATIVE_INFINITY;
   private undo: Undo | undefined;
   private readonly hystart = new Hystart();
   private readonly queueLimit: QueueLimit | undefined;
+  private readonly queueTrial: QueueTrial | undefined;
+  /** What the reduction comes to when the trial says that the queue is others'. */
+  private reducedBytes = 0;
 
-  /** @param queueLimit what else holds the window; nothing unless given. */
-  constructor(packetBytes: number, queueLimit?: QueueLimit) {
+  /**
+   * @param queueLimit what else holds the window; nothing unless given.
+   * @param queueTrial finds out after a loss whose queue it was; each is taken for others' unless given.
+   */
+  constructor(packetBytes: number, queueLimit?: QueueLimit, queueTrial?: QueueTrial) {
     this.queueLimit = queueLimit;
+    this.queueTrial = queueTrial;
     this.packetBytes = packetBytes;
     this.window = INITIAL_WINDOW_PACKETS * packetBytes;
   }
@@ -56,7 +65,9 @@ export class CongestionCubic implements CongestionController {
   }
 
   pacingBytesPerMs(rtt: RttEstimator): number {
-    return (this.pacingGain * this.window) / rtt.smoothedMs;
+    const byWindow = (this.pacingGain * this.window) / rtt.smoothedMs;
+    // The round trip of before the cut says nothing about a window that the link just holds.
+    return this.queueTrial?.isPending ? Math.max(byWindow, this.queueTrial.bytesPerMs) : byWindow;
   }
 
   onPacketSent(): void {}
@@ -64,8 +75,11 @@ export class CongestionCubic implements CongestionController {
   onPacketLost(): void {}
 
   onAck(nowMs: number, bytes: number, sentAtMs: number, rtt: RttEstimator, appLimited: boolean): void {
+    this.minRttMs = rtt.minMs;
+    this.queueTrial?.count(nowMs, bytes, sentAtMs);
     if (sentAtMs <= this.recoveryStartMs) return;
     this.queueLimit?.onAck(nowMs, bytes, sentAtMs, rtt.latestMs, appLimited);
+    if (this.queueTrial?.isPending && this.judgeTrial(this.queueTrial, nowMs, sentAtMs, rtt)) return;
     if (appLimited) {
       // The cubic runs on time: time in which nothing was asked of the path does not count.
       this.epochStartMs = undefined;
@@ -117,6 +131,8 @@ export class CongestionCubic implements CongestionController {
   onLoss(nowMs: number, _bytes: number, sentAtMs: number, persistent: boolean): void {
     const floor = WINDOW_PACKETS_MIN * this.packetBytes;
     if (sentAtMs > this.recoveryStartMs) {
+      // Others fill what the trial has left free.
+      if (this.queueTrial?.isPending) this.window = this.reducedBytes;
       this.undo = {
         windowBytes: this.window,
         thresholdBytes: this.thresholdBytes,
@@ -129,9 +145,11 @@ export class CongestionCubic implements CongestionController {
       this.priorBytes = this.window;
       this.maxBytes = this.window < this.maxBytes ? (this.window * (1 + CUBIC_BETA)) / 2 : this.window;
       this.window = Math.max(this.window * CUBIC_BETA, floor);
+      this.tryQueue(nowMs);
       this.thresholdBytes = this.window;
     }
     if (persistent) {
+      this.queueTrial?.cancel();
       this.window = floor;
       // Congestion avoidance begins anew where slow start will end (RFC 9438 §4.8).
       this.maxBytes = 0;
@@ -141,9 +159,33 @@ export class CongestionCubic implements CongestionController {
     }
   }
 
+  /** Cuts the window further, to what the link holds, until it is known whose queue it was. */
+  private tryQueue(nowMs: number): void {
+    const trial = this.queueTrial;
+    if (trial === undefined || !trial.begin(nowMs, this.priorBytes, this.packetBytes, this.minRttMs)) return;
+    this.reducedBytes = this.window;
+    this.window = Math.max(Math.min(this.window, trial.windowBytes), WINDOW_PACKETS_MIN * this.packetBytes);
+  }
+
+  /** An acknowledgement of what was sent behind the cut. @returns whether the trial goes on. */
+  private judgeTrial(trial: QueueTrial, nowMs: number, sentAtMs: number, rtt: RttEstimator): boolean {
+    const isOwn = trial.judge(nowMs, sentAtMs, rtt.latestMs, this.packetBytes, rtt.minMs);
+    if (isOwn === undefined) return true;
+    if (isOwn) {
+      // The plateau of the cubic, where it spends most of its time, lies where the link is full, and not where its queue is.
+      this.maxBytes = Math.min(this.maxBytes, trial.windowBytes);
+      this.window = Math.min(this.reducedBytes, Math.max(this.window, trial.windowBytes));
+    } else {
+      this.window = this.reducedBytes;
+    }
+    this.thresholdBytes = this.window;
+    return false;
+  }
+
   onSpuriousLoss(): void {
     const undo = this.undo;
     if (undo === undefined) return;
+    this.queueTrial?.cancel();
     this.undo = undefined;
     this.window = Math.max(this.window, undo.windowBytes);
     this.thresholdBytes = undo.thresholdBytes;

@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CongestionName, congestionControllers } from "../../src/transport/congestion-choice.ts";
+import type { CongestionControllerFactory } from "../../src/transport/congestion-controller.ts";
+import { CongestionCubic } from "../../src/transport/congestion-cubic.ts";
 import { runBottleneck } from "./bottleneck.ts";
 import { measureCell } from "./congestion-grid.ts";
 import { congestionRecord } from "./congestion-record.ts";
@@ -13,6 +15,9 @@ const { cubic, bbr } = congestionControllers;
 
 /** Full packets of 1452 bytes carry 1400 or so of a stream in 1480 on the link: more than this of a link's rate is not to be had. */
 const UTILISATION_MAX = 0.96;
+
+/** What everybody else's CUBIC does: RFC 9438, and nothing besides. */
+const plainCubic: CongestionControllerFactory = (packetBytes) => new CongestionCubic(packetBytes);
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
@@ -63,6 +68,27 @@ test("bbr has nine tenths of what a link can carry that loses 1 or 3 %, whatever
   }
 });
 
+test("cubic alone uses a link as others' CUBIC does, behind a shorter queue: half of it where the buffer is large", () => {
+  for (const [rateMbps, rttMs, bufferBdp, queueShareMax] of [
+    [10, 5, 1, 1.02],
+    [10, 50, 1, 0.85],
+    [10, 200, 1, 0.6],
+    [100, 5, 1, 1],
+    [100, 50, 0.3, 0.9],
+    [100, 50, 1, 0.6],
+    [100, 50, 4, 0.5],
+  ] as const) {
+    const link = { rateMbps, rttMs, bufferBdp, lossProbability: 0, warmUpMs: 10_000, durationMs: 20_000 };
+    const ours = runBottleneck({ ...link, flows: [cubic] });
+    const others = runBottleneck({ ...link, flows: [plainCubic] });
+    const what = `${rateMbps} Mbit/s, ${rttMs} ms, ${bufferBdp} BDP`;
+    const queues = `${ours.queueMs.toFixed(1)} and ${others.queueMs.toFixed(1)} ms`;
+    assert.ok(ours.queueMs <= others.queueMs * queueShareMax, `${what}: queues of ${queues}`);
+    const uses = `${percent(ours.utilisation)} and ${percent(others.utilisation)}`;
+    assert.ok(ours.utilisation >= 0.99 * others.utilisation, `${what}: ${uses}`);
+  }
+});
+
 interface Shared {
   readonly rttMs: number;
   readonly bufferBdp: number;
@@ -77,13 +103,17 @@ const links: readonly Shared[] = [
 /** Who loses a packet when is a matter of chance, and with it who is ahead for the next seconds: the mean of some seeds is looked at. */
 const SEEDS = [1, 2, 3];
 
-function fairness(names: readonly CongestionName[], { rttMs, bufferBdp }: Shared, seed: number): number {
+const controllers = { ...congestionControllers, plainCubic };
+
+type Contender = keyof typeof controllers;
+
+function fairness(names: readonly Contender[], { rttMs, bufferBdp }: Shared, seed: number): number {
   return runBottleneck({
     rateMbps: 10,
     rttMs,
     lossProbability: 0,
     bufferBdp,
-    flows: names.map((name) => congestionControllers[name]),
+    flows: names.map((name) => controllers[name]),
     staggerMs: 1_000,
     warmUpMs: 5_000,
     durationMs: 20_000,
@@ -91,7 +121,7 @@ function fairness(names: readonly CongestionName[], { rttMs, bufferBdp }: Shared
   }).fairness;
 }
 
-function sharesFairly(names: readonly CongestionName[], jainMin: number): void {
+function sharesFairly(names: readonly Contender[], jainMin: number): void {
   for (const link of links) {
     const indices = SEEDS.map((seed) => fairness(names, link, seed));
     const mean = indices.reduce((sum, index) => sum + index, 0) / indices.length;
@@ -101,6 +131,11 @@ function sharesFairly(names: readonly CongestionName[], jainMin: number): void {
 
 test("two flows with CUBIC share a link fairly, in small buffers and in large ones", () => {
   sharesFairly(["cubic", "cubic"], 0.95);
+});
+
+test("a flow with CUBIC and one of others' CUBIC share a link fairly, whoever comes first", () => {
+  sharesFairly(["cubic", "plainCubic"], 0.85);
+  sharesFairly(["plainCubic", "cubic"], 0.85);
 });
 
 test("two flows with BBR share a link fairly, in small buffers and in large ones", () => {

@@ -14,6 +14,8 @@ export class RendezvousAttempt {
   private readonly inquiry: IdentityInquiry;
   /** The handshake that is to become the next session. */
   connection: Connection | undefined;
+  /** It is made beside a session that is in doubt: nobody is told should it fail. */
+  isPrecaution = false;
 
   constructor(endpoint: Endpoint, random: Random) {
     this.endpoint = endpoint;
@@ -29,7 +31,8 @@ export class RendezvousAttempt {
    * @param publicKey Ed25519; without it the rendezvous is asked for it.
    * @returns false where the key is no valid one.
    */
-  begin(nowMs: number, routes: readonly Route[], publicKey: Uint8Array | undefined): boolean {
+  begin(nowMs: number, routes: readonly Route[], publicKey: Uint8Array | undefined, isPrecaution: boolean): boolean {
+    this.isPrecaution = isPrecaution;
     if (publicKey === undefined) {
       this.inquiry.start(nowMs, ...routes);
       return true;
@@ -54,6 +57,7 @@ export class RendezvousAttempt {
     const { connection } = this;
     this.inquiry.stop();
     this.connection = undefined;
+    this.isPrecaution = false;
     return connection;
   }
 

@@ -1,7 +1,7 @@
 // An agent's session with its rendezvous, kept up for as long as the agent runs. It sits on the agent's own endpoint, so that the
 // rendezvous sees the very address that peers will see, and the agent routes the session's connection events here.
 //
-//   handshake ──connected──▶ session ──stalled for a while──▶ handshake beside it, whichever works first stays
+//   handshake ──connected──▶ session ──in doubt, or lost──▶ handshake beside it, whichever works first stays
 //       ▲                       │
 //       └──────pause────────────┴──closed
 //
@@ -130,7 +130,7 @@ export class RendezvousClient {
   /** Something suggests that the rendezvous is gone, or is back: it is asked at once. */
   poke(nowMs: number): void {
     this.session?.ping();
-    if (this.isConnected) this.watch.onAsked(nowMs, this.heardAtMs);
+    if (this.isConnected) this.watch.onAsked(nowMs, this.session);
     if (this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
   }
 
@@ -139,7 +139,7 @@ export class RendezvousClient {
     this.schedule.reset();
     this.streams.onNetworkChange(nowMs);
     this.session?.onNetworkChange();
-    if (this.isConnected) this.watch.onAsked(nowMs, this.heardAtMs);
+    if (this.isConnected) this.watch.onAsked(nowMs, this.session);
     if (this.attempt.isUnderWay || this.timers.isSet(timer.retry)) this.beginAttempt(nowMs);
   }
 
@@ -196,7 +196,10 @@ export class RendezvousClient {
 
   handleTimeout(nowMs: number): void {
     this.conversation.handleTimeout(nowMs);
-    if (this.watch.takeLost(nowMs, this.heardAtMs)) this.handleStall(nowMs);
+    // The answer may only be late, or the rendezvous knows us no more.
+    const isDoubted = this.watch.takeDoubted(nowMs, this.session) && this.isConnected;
+    if (isDoubted && !this.attempt.isUnderWay) this.beginAttempt(nowMs, true);
+    if (this.watch.takeLost(nowMs, this.session)) this.handleStall(nowMs);
     if (this.timers.takeDue(timer.attempt, nowMs)) {
       this.failAttempt(nowMs, `no answer within ${this.addresses.attemptMs / 1000} seconds`);
     }
@@ -225,22 +228,19 @@ export class RendezvousClient {
     return isThere && (publicKey === undefined || equalBytes(publicKey, this.session.remoteIdentity));
   }
 
-  private get heardAtMs(): number {
-    return this.session?.paths.active?.lastHeardAtMs ?? Number.NEGATIVE_INFINITY;
-  }
-
   // ---- attempts
 
-  private beginAttempt(nowMs: number): void {
+  private beginAttempt(nowMs: number, isPrecaution = false): void {
     this.dropAttempt(nowMs);
     if (!this.isWanted) return;
     const address = this.addresses.current;
     this.timers.set(timer.attempt, nowMs + this.addresses.attemptMs);
     // A session that has fallen silent was patience enough.
     const isPatient = address !== undefined && !this.conversation.isPaused;
-    this.streams.onAsked(nowMs, isPatient ? RENDEZVOUS_UDP_PATIENCE_MS : 0);
+    if (!isPrecaution) this.streams.onAsked(nowMs, isPatient ? RENDEZVOUS_UDP_PATIENCE_MS : 0);
     const routes = [...(address === undefined ? [] : [this.routes.direct(address)]), ...this.streams.routes];
-    if (!this.attempt.begin(nowMs, routes, this.trustedKey)) this.failAttempt(nowMs, "its public key is no valid one");
+    const hasBegun = this.attempt.begin(nowMs, routes, this.trustedKey, isPrecaution);
+    if (!hasBegun) this.failAttempt(nowMs, "its public key is no valid one");
   }
 
   private dropAttempt(nowMs: number): void {
@@ -258,7 +258,9 @@ export class RendezvousClient {
 
   private failAttempt(nowMs: number, message: string): void {
     const address = this.addresses.current;
+    const { isPrecaution } = this.attempt;
     this.dropAttempt(nowMs);
+    if (isPrecaution) return;
     this.unwantOthers(this.carrier);
     // A pause is due when all addresses have had their turn.
     const roundIsOver = this.addresses.next();
@@ -375,6 +377,7 @@ export class RendezvousClient {
 
   private handleRecovered(nowMs: number, session: Connection): void {
     this.watch.clear();
+    if (this.attempt.isPrecaution) this.dropAttempt(nowMs);
     if (!this.conversation.isPaused || this.attempt.connection?.state === "connected") return;
     this.dropAttempt(nowMs);
     this.conversation.resume(nowMs);

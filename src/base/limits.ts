@@ -382,8 +382,10 @@ export const KEEPALIVE_RETURN_MS = 20_000;
 export const SUSPECT_PTO_COUNT = 2;
 /** Packets of a path in doubt, one that left a probe timeout pass, that are sent over another one as well: an initial window. */
 export const DOUBT_COPIES_MAX = 10;
-/** A receiver whose data have ceased asks after this long whether its path is still there. */
-export const SILENCE_MS = 1_500;
+/** A receiver whose data have ceased asks after this long whether its path is still there. Both sides have to notice before a new relay channel serves. */
+export const SILENCE_MS = 500;
+/** While data flow directly, the relay in reserve is asked this often whether it is there: one ping of 45 bytes. */
+export const RESERVE_CHECK_MS = 5_000;
 /** A suspect path with another one beside it is given up after this long without an answer. */
 export const PATH_FAIL_MS = 8_000;
 

@@ -28,6 +28,8 @@ export type ConnectionEvent =
   | { readonly type: "active-path"; readonly path: PathSummary }
   /** A challenge came back: the path is open. */
   | { readonly type: "path-validated"; readonly path: PathSummary }
+  /** A probe timeout has passed on a path that had answered until then. */
+  | { readonly type: "path-doubted"; readonly path: PathSummary }
   /** A path stopped working and was given up. */
   | { readonly type: "path-failed"; readonly path: PathSummary }
   /** An authenticated challenge came from a route that is no path yet. */

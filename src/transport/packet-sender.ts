@@ -108,6 +108,7 @@ export class PacketSender {
       control.fill(writer, nowMs, packet.control);
       this.writeDatagrams();
       streams.fill(writer, packet);
+      if (packet.rangeCount > 0) paths.dataSentAtMs = nowMs;
     }
     let eliciting = writer.offset > ackEnd;
     if (!eliciting && (wantsPing || path.ackOnlyPackets >= ACK_ONLY_PACKETS_MAX) && writer.remainingBytes > 0) {

@@ -15,8 +15,9 @@ export class PathTable {
   private readonly emit: (event: ConnectionEvent) => void;
   private readonly paths: Path[] = [];
   private readonly usable: Path[] = [];
-  /** When stream data came last over any path, in ms. */
+  /** When stream data came last over any path, in ms, and when they were sent last. */
   dataHeardAtMs = Number.NEGATIVE_INFINITY;
+  dataSentAtMs = Number.NEGATIVE_INFINITY;
   private nextId = 1;
   private current: Path | undefined;
   private stalledNow = false;
@@ -141,6 +142,11 @@ export class PathTable {
       this.onAbandoned(path.id);
     }
     this.select();
+  }
+
+  /** A probe timeout has passed there. */
+  onProbeTimeout(path: Path): void {
+    if (path.ptoCount === 1 && path.state === "working") this.emit({ type: "path-doubted", path });
   }
 
   /** Looks at the state of every path after acknowledgements and timeouts, and chooses anew. */

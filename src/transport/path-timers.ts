@@ -1,6 +1,6 @@
 // What has to happen on the paths of a connection when time passes: loss, probes, keepalives, and acknowledgements that are due.
 
-import { DOUBT_COPIES_MAX, SILENCE_MS } from "../base/limits.ts";
+import { DOUBT_COPIES_MAX, RESERVE_CHECK_MS, SILENCE_MS } from "../base/limits.ts";
 import { KeepaliveInterval } from "./keepalive-interval.ts";
 import type { PacketOwner, Path } from "./path.ts";
 import type { PathTable } from "./path-table.ts";
@@ -35,9 +35,18 @@ export class PathTimers {
 
   private keepaliveAtMs(path: Path): number {
     if (path.pingWanted) return Number.POSITIVE_INFINITY;
-    // A relay in reserve is reached through the session with the rendezvous, which keeps the mapping; it only must not fall idle.
-    const factor = path.via === "relay" && !path.active ? 3 : 1;
-    return Math.min(path.lastSentAtMs + this.keepalive.ms * factor, this.silenceAtMs(path));
+    const isReserve = path.via === "relay" && !path.active;
+    const intervalMs = isReserve ? this.reserveMs(path) : this.keepalive.ms;
+    return Math.min(path.lastSentAtMs + intervalMs, this.silenceAtMs(path));
+  }
+
+  /**
+   * A relay in reserve is reached through the session with the rendezvous, which keeps the mapping; it only must not fall idle. While
+   * data flow elsewhere it is asked more often, so that it is there should they need it: a rendezvous may have forgotten it.
+   */
+  private reserveMs(path: Path): number {
+    const { dataHeardAtMs, dataSentAtMs } = this.paths;
+    return Math.max(dataHeardAtMs, dataSentAtMs) > path.lastSentAtMs ? RESERVE_CHECK_MS : this.keepalive.ms * 3;
   }
 
   /** Who only receives has nothing in flight that would be missed: when the data cease, the path is asked once. */
@@ -62,6 +71,7 @@ export class PathTimers {
     if (path.state === "failed") return;
     if (nowMs >= this.keepaliveAtMs(path)) path.pingWanted = true;
     if (!path.onRecoveryTimeout(nowMs)) return;
+    this.paths.onProbeTimeout(path);
     // Where another path carries the data, what this one still holds goes over that one.
     if (path.active) this.offerProbeData(path);
     else this.paths.requeue(path);
@@ -83,6 +93,9 @@ export class PathTimers {
       }
       return count < wanted;
     });
-    if (other !== undefined) other.copiesOwed = count;
+    if (other === undefined) return;
+    other.copiesOwed = count;
+    // With nothing to copy it is asked whether it is there.
+    if (count === 0) other.pingWanted = true;
   }
 }

@@ -300,10 +300,9 @@ export class Agent implements Machine {
     const peer = this.peers.get(connection);
     if (peer === undefined) return;
     peer.onEvent(nowMs, event);
-    // Where a path has fallen silent the way to the rendezvous may be cut as well: ask it.
-    if (event.type === "stalled" || peer.isFallingBack(event)) this.rendezvous.poke(nowMs);
-    if (event.type === "stalled") this.dials.onStalled(nowMs, peer);
-    if (event.type === "recovered") this.dials.onRecovered(peer);
+    // Where a path has fallen silent the way to the rendezvous may be cut as well, or be needed: ask it.
+    if (event.type === "stalled" || event.type === "path-doubted") this.rendezvous.poke(nowMs);
+    this.dials.onPathEvent(nowMs, peer, event);
   }
 
   private readPreamble(nowMs: number, stream: Stream): void {
@@ -385,6 +384,7 @@ export class Agent implements Machine {
           break;
         case "present":
           this.dials.onPresent(nowMs, event.peer);
+          for (const peer of this.peers.values()) peer.onPresent(nowMs, event.peer, event.selector);
           break;
       }
     }

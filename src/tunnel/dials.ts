@@ -5,6 +5,7 @@ import type { Route } from "../base/route.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
+import type { ConnectionEvent } from "../transport/connection-event.ts";
 import type { Dial } from "./dial.ts";
 import type { Peer } from "./peer.ts";
 
@@ -50,12 +51,9 @@ export class Dials {
     for (const dial of this.connectedTo(peer)) dial.onGone(nowMs);
   }
 
-  onStalled(nowMs: number, peer: Peer): void {
-    for (const dial of this.connectedTo(peer)) dial.onStalled(nowMs);
-  }
-
-  onRecovered(peer: Peer): void {
-    for (const dial of this.connectedTo(peer)) dial.onRecovered();
+  onPathEvent(nowMs: number, peer: Peer, { type }: ConnectionEvent): void {
+    if (type === "stalled") for (const dial of this.connectedTo(peer)) dial.onStalled(nowMs);
+    if (type === "recovered") for (const dial of this.connectedTo(peer)) dial.onRecovered();
   }
 
   redial(nowMs: number, peer: Peer): void {

@@ -25,8 +25,12 @@ export class Peer {
   private readonly search: DirectSearch;
   /** The latest channel's route, until a challenge over it has come back. */
   private freshChannel: Route | undefined;
+  /** The one before it, where that was closed before a challenge came back. */
+  private givenBack: Route | undefined;
   private channelAtMs = Number.POSITIVE_INFINITY;
   private channelAskedAtMs = Number.NEGATIVE_INFINITY;
+  /** A request is out. */
+  private isAskingForChannel = false;
   private probeChannelAtMs = Number.POSITIVE_INFINITY;
   private channelsUnanswered = 0;
   private pathToTell = false;
@@ -50,6 +54,11 @@ export class Peer {
   /** Channels that were opened since the connection stalled, over which nothing came back. */
   get unansweredChannels(): number {
     return this.channelsUnanswered;
+  }
+
+  /** One has been asked for, or has come and is being asked itself: a second one would only be in its way. */
+  private get isChannelUnderWay(): boolean {
+    return this.isAskingForChannel || this.freshChannel !== undefined;
   }
 
   private get isInitiator(): boolean {
@@ -90,14 +99,21 @@ export class Peer {
 
   /** There is a rendezvous, perhaps a new one. A channel that it still knows is asked over the new session: onChannelMoved. */
   onRendezvousConnected(nowMs: number): void {
-    this.askForChannel(nowMs);
+    this.askForChannel(nowMs, !this.isChannelUnderWay);
   }
 
-  /** A channel is asked for soon where none works; not in a hurry where one was asked for just now. */
-  private askForChannel(nowMs: number): void {
+  /** An instance of a peer has come to the rendezvous that a request for a channel has missed. */
+  onPresent(nowMs: number, peer: Uint8Array, instance: Uint8Array): void {
+    const isOurs = equalBytes(peer, this.identity) && equalBytes(instance, this.connection.remoteInstance);
+    if (isOurs) this.askForChannel(nowMs, true);
+  }
+
+  /** A channel is asked for soon where none works; not in a hurry where one was asked for just now, unless that was in vain. */
+  private askForChannel(nowMs: number, atOnce: boolean): void {
     const hasChannel = this.connection.paths.all.some(({ via, state }) => via === "relay" && state === "working");
     if (!this.isInitiator || hasChannel) return;
-    this.channelAtMs = Math.min(this.channelAtMs, Math.max(nowMs, this.channelAskedAtMs + RESUME_RETRY_MS));
+    const atMs = atOnce ? nowMs : Math.max(nowMs, this.channelAskedAtMs + RESUME_RETRY_MS);
+    this.channelAtMs = Math.min(this.channelAtMs, atMs);
   }
 
   /** The session with the rendezvous goes another way, and the channel with it. */
@@ -115,7 +131,9 @@ export class Peer {
 
   /** The channel that was asked for is there. */
   onChannel(nowMs: number, route: Route): void {
-    // One over which nothing has come back.
+    this.isAskingForChannel = false;
+    // One over which nothing has come back; what may still come back over it is too late.
+    this.givenBack = this.freshChannel;
     if (this.freshChannel !== undefined) this.context.closeChannel(nowMs, this.freshChannel);
     this.askChannel(nowMs, route);
     this.channelAtMs = nowMs + RESUME_RETRY_MS;
@@ -124,6 +142,7 @@ export class Peer {
 
   /** The rendezvous could not open one. */
   onChannelFailed(nowMs: number): void {
+    this.isAskingForChannel = false;
     this.channelAtMs = nowMs + RESUME_RETRY_MS;
   }
 
@@ -136,7 +155,7 @@ export class Peer {
       this.freshChannel = undefined;
       this.probeChannelAtMs = Number.POSITIVE_INFINITY;
     }
-    this.askForChannel(nowMs);
+    this.askForChannel(nowMs, false);
   }
 
   /**
@@ -144,6 +163,10 @@ export class Peer {
    * the initiator keeps one and closes the others, and the responder follows when the rendezvous tells it.
    */
   private onChannelProved(nowMs: number, route: Route): void {
+    if (route === this.givenBack) {
+      this.connection.dropRoute(nowMs, route);
+      return;
+    }
     const wasAsked = route === this.freshChannel;
     this.channelsUnanswered = 0;
     this.channelAtMs = Number.POSITIVE_INFINITY;
@@ -167,12 +190,6 @@ export class Peer {
 
   // ---- events and time
 
-  /** Whether this says that a direct path does not work any more, and the relay is to carry the data. */
-  isFallingBack(event: ConnectionEvent): boolean {
-    if (event.type !== "active-path" || event.path.via !== "relay") return false;
-    return this.connection.paths.all.some(({ via }) => via === "direct");
-  }
-
   onEvent(nowMs: number, event: ConnectionEvent): void {
     switch (event.type) {
       case "candidates":
@@ -195,7 +212,7 @@ export class Peer {
       case "stalled":
         this.search.onStalled(nowMs);
         this.channelsUnanswered = 0;
-        if (this.isInitiator) this.channelAtMs = nowMs;
+        this.askForChannel(nowMs, !this.isChannelUnderWay);
         break;
       case "recovered":
         this.channelsUnanswered = 0;
@@ -216,6 +233,7 @@ export class Peer {
     if (nowMs >= this.channelAtMs) {
       // Asked for at most this often, answered or not; without a rendezvous, onRendezvousConnected comes back to it.
       const isAsked = this.context.openChannel(nowMs, this);
+      this.isAskingForChannel = isAsked;
       if (isAsked) this.channelAskedAtMs = nowMs;
       this.channelAtMs = isAsked ? nowMs + RESUME_RETRY_MS : Number.POSITIVE_INFINITY;
     }

@@ -106,6 +106,7 @@ export function faultTest(name: string, kinds: FaultKinds, body: (fault: FaultCo
     const spare = (lab.sites as Readonly<Record<string, LabSite>>).C;
     try {
       await assertNats(lab, ...Object.values(lab.sites));
+      await tunnel.pace.look();
       await body({ lab, tunnel, context, spare });
     } catch (error) {
       context.diagnostic(tunnel.describe());

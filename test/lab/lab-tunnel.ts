@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { RENDEZVOUS_NAME } from "./ipv6-topology.ts";
 import { Lab } from "./lab.ts";
 import type { LabEvent, LabProcess } from "./lab-process.ts";
+import { MachinePace } from "./machine-pace.ts";
 import { assertNats } from "./nat-observation.ts";
 import type { SiteKind } from "./router-rules.ts";
 import { type LabNode, rendezvousAddresses } from "./topology.ts";
@@ -55,6 +56,8 @@ export class LabTunnel {
   /** The service's side, and the client's. */
   readonly serviceHost: LabNode;
   readonly clientHost: LabNode;
+  /** For claims in milliseconds. */
+  readonly pace = new MachinePace();
   private readonly started: LabProcess[] = [];
   private rendezvousAddress = "";
 
@@ -174,6 +177,7 @@ export function labTest(
     const tunnel = new LabTunnel(lab);
     try {
       await assertNats(lab, lab.sites.A, lab.sites.B);
+      await tunnel.pace.look();
       await body(tunnel, context);
     } catch (error) {
       context.diagnostic(tunnel.describe());

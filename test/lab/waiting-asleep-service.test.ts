@@ -1,0 +1,5 @@
+// The service's agent sleeps: see agent-asleep.ts.
+
+import { asleepTest } from "./agent-asleep.ts";
+
+asleepTest("service");

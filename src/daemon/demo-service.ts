@@ -16,6 +16,8 @@ const DOWNLOAD_BYTES = 4 * 1024 * 1024 * 1024;
 /** A download is cut off after this: long enough for a congestion window to grow, short enough for who watches. */
 const DOWNLOAD_MS = 1_200;
 const ROUND_TRIPS = 25;
+/** Whoever watches is told of a request over which nothing comes for so long, and does not wait for ever. */
+const SILENCE_MS = 15_000;
 
 /** @returns a server on a free port of 127.0.0.1. */
 export function startDemoService(): Promise<Server> {
@@ -80,6 +82,8 @@ function fetchOnce(url: string, agent: Agent | undefined): Promise<Fetched> {
       response.on("error", reject);
       response.on("end", finish);
     };
-    get(url, agent === undefined ? { agent: false } : { agent }, onResponse).on("error", reject);
+    const request = get(url, { agent: agent ?? false, timeout: SILENCE_MS }, onResponse);
+    request.on("error", reject);
+    request.on("timeout", () => request.destroy(new Error(`nothing came from ${url} for ${SILENCE_MS / 1000} s`)));
   });
 }

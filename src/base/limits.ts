@@ -213,8 +213,13 @@ export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Senders whose address is remembered in parsed form; the memory starts afresh beyond it. */
 export const SOCKET_SENDERS_MAX = 4096;
 /**
- * Read from a socket beside what Node reads itself, in one turn of the event loop: all that the buffer may hold, small packets
- * apart. Node goes on for up to 31 messages wherever this stops, and takes four times as long for each.
+ * Read from a socket in one turn of the event loop, small packets apart: half a millisecond of a fast flow, so that a keystroke on
+ * another connection has its turn soon. What is left is told of again in the next turn.
+ */
+export const SOCKET_TURN_BYTES = 256 * 1024;
+/**
+ * The same where dgram reads the first message of each turn: all that the buffer may hold. Node goes on for up to 31 messages
+ * wherever this stops, and takes four times as long for each.
  */
 export const SOCKET_READ_BYTES = 2 * SOCKET_BUFFER_BYTES;
 /** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */

@@ -8,7 +8,7 @@
 
 import { constants } from "node:os";
 import { formatIp, type SocketAddress } from "../base/address.ts";
-import { SOCKET_READ_BYTES, SOCKET_SENDERS_MAX } from "../base/limits.ts";
+import { SOCKET_READ_BYTES, SOCKET_SENDERS_MAX, SOCKET_TURN_BYTES } from "../base/limits.ts";
 import type { DatagramCounters, DatagramHandlers } from "./datagram-socket.ts";
 import type { DgramHandle } from "./dgram-handle.ts";
 import type { DescriptorWatch, Libc } from "./libc.ts";
@@ -46,6 +46,8 @@ export class OffloadReceiver {
   private readonly known = new Map<number | string, SocketAddress>();
   private handlers: DatagramHandlers | undefined;
   private turnBytes = 0;
+  /** What the last message counted as. */
+  private messageBytes = MESSAGE_COST_BYTES;
   /** Times in a row that nothing more was there, or was not looked for. */
   private idleLooks = 0;
   private stopped = false;
@@ -123,20 +125,25 @@ export class OffloadReceiver {
   private readTurn(handlers: DatagramHandlers): number {
     const { libc, fd, counters } = this.options;
     const { batch } = this;
+    const boundBytes = this.dgramReads ? SOCKET_READ_BYTES : SOCKET_TURN_BYTES;
     let found = false;
-    while (this.turnBytes < SOCKET_READ_BYTES && !this.stopped) {
-      const messages = batch.receive(fd);
+    while (this.turnBytes < boundBytes && !this.stopped) {
+      // As many as the turn has room for, should they be as large as the last one.
+      const fitting = Math.ceil((boundBytes - this.turnBytes) / this.messageBytes);
+      const messagesMax = Math.min(fitting, RECEIVE_BATCH_MESSAGES);
+      const messages = batch.receive(fd, messagesMax);
       if (messages < 0) return found ? 0 : libc.errno();
       found = true;
       for (let slot = 0; slot < messages && !this.stopped; slot++) {
         const bytes = batch.message(slot);
-        this.turnBytes += Math.max(bytes.length, MESSAGE_COST_BYTES);
+        this.messageBytes = Math.max(bytes.length, MESSAGE_COST_BYTES);
+        this.turnBytes += this.messageBytes;
         counters.receivedDatagrams++;
         const from = this.sender(slot);
         if (from === undefined) counters.receiveErrors++;
         else handlers.onDatagram(from, bytes);
       }
-      if (messages < RECEIVE_BATCH_MESSAGES) break;
+      if (messages < messagesMax) break;
     }
     return 0;
   }

@@ -64,14 +64,18 @@ export class ReceiveBatch {
     }
   }
 
-  /** Takes what waits on a socket, without waiting for more. @returns how many messages there were, or −1. */
-  receive(fd: number): number {
+  /**
+   * Takes what waits on a socket, without waiting for more.
+   * @param messagesMax at most RECEIVE_BATCH_MESSAGES
+   * @returns how many messages there were, or −1.
+   */
+  receive(fd: number, messagesMax: number): number {
     const { headers, headerWords, libc } = this;
     const nameLengthAt = headerWords / 8;
     // The kernel wrote the length of each name over the room for it.
     for (let slot = 0; slot < RECEIVE_BATCH_MESSAGES; slot++)
       headers[slot * headerWords + nameLengthAt] = NAME_WORDS * 4;
-    return libc.recvmmsg(fd, this.address, RECEIVE_BATCH_MESSAGES, MSG_DONTWAIT);
+    return libc.recvmmsg(fd, this.address, messagesMax, MSG_DONTWAIT);
   }
 
   /** @returns the bytes of a message, which the next `receive` overwrites. */

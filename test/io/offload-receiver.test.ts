@@ -6,7 +6,7 @@ import { constants } from "node:os";
 import { test } from "node:test";
 import { setImmediate as turnEnd } from "node:timers/promises";
 import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
-import { SOCKET_READ_BYTES } from "../../src/base/limits.ts";
+import { SOCKET_READ_BYTES, SOCKET_TURN_BYTES } from "../../src/base/limits.ts";
 import type { DatagramCounters } from "../../src/io/datagram-socket.ts";
 import { kernelAddress } from "../../src/io/offload-address.ts";
 import { OffloadReceiver } from "../../src/io/offload-receiver.ts";
@@ -205,6 +205,28 @@ test("a burst longer than one call takes is read whole in one turn", () => {
     received.map(({ from, bytes }) => [from.port, bytes[0]]),
     Array.from({ length: 100 }, (_, i) => [i + 1, i]),
   );
+});
+
+test("a flood that libuv tells of is read in small parts, so that other sockets have their turn between", () => {
+  for (const lengthBytes of [60_000, 1_200, 0]) {
+    const { receiver, received, handlers, deliver, dgram } = makeWatcher();
+    receiver.takeOver(handlers, dgram);
+    const data = new Array<number>(lengthBytes).fill(1);
+    for (let i = 0; i < 600; i++) deliver("192.0.2.1", 80, data);
+    const parts: number[] = [];
+    for (let before = 0; libc.inbox.length > 0; before = received.length) {
+      libc.tell?.(true);
+      parts.push(received.length - before);
+    }
+    const costBytes = Math.max(lengthBytes, 1_024);
+    // What the first call of all asks for is not yet known to be large.
+    assert.ok((parts[0] as number) * costBytes <= SOCKET_TURN_BYTES + RECEIVE_BATCH_MESSAGES * costBytes);
+    for (const messages of parts.slice(1)) {
+      assert.ok(messages * costBytes < SOCKET_TURN_BYTES + costBytes, `${messages} messages of ${lengthBytes} bytes`);
+    }
+    assert.equal(received.length, 600);
+    receiver.stop();
+  }
 });
 
 test("a descriptor that libuv gives up, or that cannot be read so, is dgram's again for good", () => {

@@ -17,6 +17,8 @@ export class Transmit {
   lengthBytes = 0;
   /** The size of every packet but the last, which may be shorter. */
   segmentBytes = 0;
+  /** The batch dies on its way after so many hops (TTL, RFC 791); undefined for what is to arrive. */
+  hopLimit: number | undefined;
 
   constructor(buffer: Uint8Array = new Uint8Array(TRANSMIT_BUFFER_BYTES)) {
     this.buffer = buffer;
@@ -27,6 +29,7 @@ export class Transmit {
     this.route = route;
     this.lengthBytes = 0;
     this.segmentBytes = 0;
+    this.hopLimit = undefined;
   }
 
   /**
@@ -61,6 +64,7 @@ export class Transmit {
     this.route = from.route;
     this.lengthBytes = from.lengthBytes;
     this.segmentBytes = from.segmentBytes;
+    this.hopLimit = from.hopLimit;
     this.buffer.set(from.buffer.subarray(0, from.lengthBytes));
   }
 }

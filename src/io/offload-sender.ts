@@ -19,6 +19,12 @@ import { KernelAddressCache, kernelAddressBytes } from "./offload-address.ts";
 import { OffloadMessage } from "./offload-message.ts";
 
 const MSG_DONTWAIT = 0x40;
+const IPPROTO_IP = 0;
+const IP_TTL = 2;
+const IPPROTO_IPV6 = 41;
+const IPV6_UNICAST_HOPS = 16;
+/** Means the system's own limit to both options. */
+const SYSTEM_HOP_LIMIT = -1;
 const { EAGAIN, EINVAL, EIO, EMSGSIZE } = constants.errno;
 
 export interface OffloadSenderOptions {
@@ -59,6 +65,16 @@ export class OffloadSender {
    * @returns the bytes of the batch that are done with; a multiple of its segment size where packets are left.
    */
   send(transmit: Transmit): number {
+    const { hopLimit, route } = transmit;
+    if (hopLimit === undefined || route === undefined) return this.sendBatch(transmit);
+    // Where the system knows no such limit the packet arrives, as it does over plain dgram: nothing is won, and nothing lost.
+    this.limitHops(route.remote.family, hopLimit);
+    const done = this.sendBatch(transmit);
+    this.limitHops(route.remote.family, SYSTEM_HOP_LIMIT);
+    return done;
+  }
+
+  private sendBatch(transmit: Transmit): number {
     const { lengthBytes, segmentBytes } = transmit;
     const { counters } = this.options;
     if (!this.aim(transmit)) {
@@ -87,6 +103,13 @@ export class OffloadSender {
       at += bytes;
     }
     return lengthBytes;
+  }
+
+  /** A socket of both families has a limit for each. */
+  private limitHops(family: 4 | 6, hopLimit: number): void {
+    const { libc, fd } = this.options;
+    const [level, name] = family === 4 ? [IPPROTO_IP, IP_TTL] : [IPPROTO_IPV6, IPV6_UNICAST_HOPS];
+    libc.setOption(fd, level, name, hopLimit);
   }
 
   /** Has the message name the batch's destination and memory. @returns false where this socket cannot send there. */

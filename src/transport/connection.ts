@@ -192,11 +192,11 @@ export class Connection implements DeadlineEntry {
     return this.state === "connected" ? this.streams.open() : undefined;
   }
 
-  /** Sends a challenge to the route; when it comes back a path is opened there. @returns false when too many are out. */
-  probe(nowMs: number, route: Route): boolean {
+  /** Sends a challenge to the route, or `hopLimit` hops towards it; when it comes back a path is opened there. @returns false when too many are out. */
+  probe(nowMs: number, route: Route, hopLimit?: number): boolean {
     if (this.state !== "connected") return false;
     this.touch();
-    return this.probes.challenge(nowMs, route);
+    return this.probes.challenge(nowMs, route, hopLimit);
   }
 
   get activePath(): PathSummary | undefined {

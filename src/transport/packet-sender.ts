@@ -239,6 +239,7 @@ export class PacketSender {
     const { probes } = this.connection;
     this.seal(keys, out.buffer, headerAt, probes.path, probes.takePacketNumber());
     this.end(out);
+    out.hopLimit = probe.hopLimit;
   }
 
   /** The farewell, on one path. */

@@ -17,6 +17,8 @@ export interface ProbePacket {
   readonly response: Uint8Array | undefined;
   /** With a response: where the challenge came from. */
   readonly observed: SocketAddress | undefined;
+  /** With a challenge that only opens our own NAT: the hops after which it is to die. */
+  readonly hopLimit: number | undefined;
 }
 
 interface ProbeOut {
@@ -59,14 +61,14 @@ export class PathProbes {
     return this.challengedAtMs.get(route) ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Sends a challenge to the route. @returns false when too many are out. */
-  challenge(nowMs: number, route: Route): boolean {
+  /** Sends a challenge to the route, or so many hops towards it. @returns false when too many are out. */
+  challenge(nowMs: number, route: Route, hopLimit?: number): boolean {
     this.expire(nowMs);
     if (this.out.size >= PROBES_OUT_MAX || this.queue.length >= PROBE_QUEUE_MAX) return false;
     const token = randomBytes(this.random, PATH_TOKEN_BYTES);
     this.out.set(tokenKey(token), { route, sentAtMs: nowMs });
     this.challengedAtMs.set(route, nowMs);
-    this.queue.push({ route, challenge: token, response: undefined, observed: undefined });
+    this.queue.push({ route, challenge: token, response: undefined, observed: undefined, hopLimit });
     return true;
   }
 
@@ -74,7 +76,7 @@ export class PathProbes {
   respond(route: Route, token: Uint8Array): void {
     if (this.queue.length >= PROBE_QUEUE_MAX) return;
     const observed = route.via === "direct" ? route.remote : undefined;
-    this.queue.push({ route, challenge: undefined, response: new Uint8Array(token), observed });
+    this.queue.push({ route, challenge: undefined, response: new Uint8Array(token), observed, hopLimit: undefined });
   }
 
   /** @returns the route that the answered challenge went to, and the round-trip time; undefined for an unknown token. */

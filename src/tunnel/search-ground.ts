@@ -74,8 +74,9 @@ export class SearchGround {
     return this.targets("port-mapped")[0] ?? this.targets("server-reflexive")[0];
   }
 
-  probe(nowMs: number, address: SocketAddress, carrier: Carrier): void {
-    this.connection.probe(nowMs, this.routes.direct(address, carrier));
+  /** @param hopLimit the probe is only to open our own NAT, and to die before it comes to the peer's. */
+  probe(nowMs: number, address: SocketAddress, carrier: Carrier, hopLimit?: number): void {
+    this.connection.probe(nowMs, this.routes.direct(address, carrier), hopLimit);
   }
 
   tell(step: PunchBody["step"], round: number, addresses: readonly SocketAddress[] = []): void {

@@ -28,6 +28,8 @@ export class MemoryLibc implements Libc {
   tell: ((readable: boolean) => void) | undefined;
   /** Duplicates that were not closed. */
   readonly open = new Set<number>();
+  /** Told of each option that is set. */
+  onOption: (level: number, name: number, value: number) => void = () => {};
   private readonly memory: { at: number; bytes: Uint8Array }[] = [];
   private error = 0;
 
@@ -105,7 +107,8 @@ export class MemoryLibc implements Libc {
     return 0;
   }
 
-  setOption(): number {
+  setOption(_fd: number, level: number, name: number, value: number): number {
+    this.onOption(level, name, value);
     return 0;
   }
 

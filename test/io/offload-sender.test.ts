@@ -79,6 +79,24 @@ test("each batch goes to its own destination", () => {
   );
 });
 
+test("what is to die on its way leaves with a limit of hops, which the socket has for no packet before or after", () => {
+  for (const [host, option] of [
+    ["192.0.2.1", "0/2"],
+    ["2001:db8::1", "41/16"],
+  ] as const) {
+    const { libc, sender, counters } = makeSender({ family: 6 });
+    const limits: string[] = [];
+    libc.onOption = (level, name, value) => limits.push(`${level}/${name}=${value} after ${libc.sent.length}`);
+    sender.send(batch(100, 100, host));
+    const dying = batch(100, 100, host);
+    dying.hopLimit = 3;
+    sender.send(dying);
+    sender.send(batch(100, 100, host));
+    assert.deepEqual(limits, [`${option}=3 after 1`, `${option}=-1 after 2`]);
+    assert.equal(counters.sentDatagrams, 3);
+  }
+});
+
 test("a call has at most 64 segments", () => {
   const { libc, sender, counters } = makeSender();
   assert.equal(sender.send(batch(1_505, 10)), 1_505);

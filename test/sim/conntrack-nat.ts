@@ -6,13 +6,15 @@
 import { type Flow, FlowTable } from "./flow-table.ts";
 import type { Packet } from "./packet.ts";
 import { type AddressBook, type Place, pairKey } from "./place.ts";
-import { PortAllocator } from "./port-allocator.ts";
+import { type PortAllocation, PortAllocator } from "./port-allocator.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { Translator } from "./translator.ts";
 
 export interface ConntrackSettings {
   /** Whether packets that nobody asked for are taken in by the router itself, as no decent one does. */
   readonly takesUnsolicited: boolean;
+  /** Random ones, another for each flow, are `masquerade fully-random`: a hard NAT. */
+  readonly ports: PortAllocation;
   readonly hairpin: boolean;
   readonly unrepliedMs: number;
   readonly repliedMs: number;
@@ -21,6 +23,7 @@ export interface ConntrackSettings {
 
 export const CONNTRACK_DEFAULTS: ConntrackSettings = {
   takesUnsolicited: false,
+  ports: "preserve",
   hairpin: false,
   unrepliedMs: 30_000,
   repliedMs: 120_000,
@@ -51,7 +54,7 @@ export class ConntrackNat implements Translator {
     this.book = book;
     this.externalIp = externalIp;
     this.allocator = new PortAllocator(
-      "preserve",
+      this.settings.ports,
       random,
       (port) => !this.byExternal.has(pairKey(this.book.place(this.externalIp, port).id, this.remoteId)),
     );

@@ -183,7 +183,7 @@ export class Host implements PacketSink {
     let batches = 0;
     while (machine.pollTransmit(nowMs, out)) {
       if (++batches > BATCHES_MAX) throw new SimulationError(`${this.name}: pollTransmit never ends`);
-      const { route, lengthBytes, segmentBytes } = out;
+      const { route, lengthBytes, segmentBytes, hopLimit } = out;
       assert(route !== undefined, `${this.name}: a transmit without a route`);
       assert(
         segmentBytes > 0 && lengthBytes > 0 && lengthBytes <= out.buffer.length,
@@ -191,13 +191,21 @@ export class Host implements PacketSink {
       );
       const destination = world.book.of(route.remote);
       for (let start = 0; start < lengthBytes; start += segmentBytes) {
-        this.send(route.carrier, destination, out.buffer, start, Math.min(start + segmentBytes, lengthBytes));
+        const end = Math.min(start + segmentBytes, lengthBytes);
+        this.send(route.carrier, destination, out.buffer, start, end, hopLimit);
       }
     }
     return batches;
   }
 
-  private send(carrier: Carrier, destination: Place, bytes: Uint8Array, start: number, end: number): void {
+  private send(
+    carrier: Carrier,
+    destination: Place,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    hopLimit: number | undefined,
+  ): void {
     const stream = this.streams.get(carrier);
     if (stream !== undefined) {
       stream(bytes.slice(start, end));
@@ -211,6 +219,7 @@ export class Host implements PacketSink {
     if (foot === undefined) return;
     const packet = this.world.packets.take(foot.source, destination, this);
     packet.setPayload(bytes, start, end);
+    if (hopLimit !== undefined) packet.hopLimit = hopLimit;
     this.world.trace.record(this.world.nowMs, "send", this.name, packet);
     foot.attachment.up.receive(packet);
   }

@@ -42,10 +42,11 @@ class Bench {
   }
 
   /** Sends one datagram. @returns the address that it was seen to come from, or undefined where it did not arrive. */
-  send(from: Host, to: Host | SocketAddress, receiver = to as Host): SocketAddress | undefined {
+  send(from: Host, to: Host | SocketAddress, receiver = to as Host, hopLimit?: number): SocketAddress | undefined {
     const machine = receiver.machine as ProbeMachine;
     const before = machine.received.length;
-    (from.machine as ProbeMachine).send("address" in to ? to.address : to, Uint8Array.of(1, 2, 3));
+    const address = "address" in to ? to.address : to;
+    (from.machine as ProbeMachine).send(address, Uint8Array.of(1, 2, 3), undefined, undefined, hopLimit);
     from.drain();
     this.world.runFor(0);
     return machine.received.length > before ? machine.last?.from : undefined;
@@ -290,6 +291,22 @@ test("a good Linux router is not poisoned by an early probe", () => {
   const bench = new Bench({ kind: "conntrack" });
   bench.enters(bench.first, { family: 4, host: ROUTER_IP, port: 4000 });
   assert.equal(bench.seenBy(bench.first)?.port, 4000);
+});
+
+test("a packet with few hops left opens the NAT and dies on the way, or before the NAT, and the NAT stays closed", () => {
+  for (const [hopLimit, opens] of [
+    [1, false],
+    [2, true],
+    [4, true],
+  ] as const) {
+    const bench = new Bench({ kind: "nat" });
+    bench.world.internet.routersBetween = 3;
+    bench.seenBy(bench.other);
+    assert.equal(bench.send(bench.inside, bench.first, bench.first, hopLimit), undefined);
+    assert.equal(bench.world.drops.get("hops are used up"), 1);
+    assert.equal(bench.enters(bench.first, { family: 4, host: ROUTER_IP, port: 4000 }), opens, `${hopLimit} hops`);
+    assert.notEqual(bench.send(bench.inside, bench.first, bench.first, 5), undefined);
+  }
 });
 
 test("a router that blocks UDP passes nothing", () => {

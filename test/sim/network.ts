@@ -40,6 +40,8 @@ export class Attachment implements PacketSink {
 export class Network {
   readonly world: World;
   readonly name: string;
+  /** How many routers a packet passes between any two places here. They forward, and drop what has used up its hops. */
+  routersBetween = 0;
   /** Where packets go whose destination is not here. */
   gateway: Attachment | undefined;
   private readonly attachments = new Map<number, Attachment>();
@@ -69,6 +71,7 @@ export class Network {
     const elsewhere = this.gateway === from ? undefined : this.gateway;
     const to = this.attachments.get(packet.destination.ipId) ?? elsewhere;
     if (to === undefined) this.world.drop(packet, this.name, "nobody has this address");
+    else if (!packet.passRouters(this.routersBetween)) this.world.drop(packet, this.name, "hops are used up");
     else if (++packet.hops > HOPS_MAX) this.world.drop(packet, this.name, "too many hops");
     else to.down.receive(packet);
   }

@@ -10,6 +10,8 @@ const HEADER_BYTES_V6 = 48;
 
 /** The payload does not begin where its buffer does, as with buffers that Node hands out: who mixes the two up is found here. */
 const PAYLOAD_OFFSET = 8;
+/** What Linux sends with (TTL, RFC 791). */
+const HOP_LIMIT = 64;
 /** Holds every datagram of an Ethernet; larger ones get a buffer of their own size. */
 const POOLED_BYTES = 2048;
 
@@ -21,6 +23,8 @@ export class Packet {
   lengthBytes = 0;
   /** Networks passed so far. */
   hops = 0;
+  /** Routers that it may still reach, the last of which drops it. */
+  hopLimit = HOP_LIMIT;
   buffer = new Uint8Array(POOLED_BYTES);
 
   constructor(source: Place, destination: Place, origin: Host) {
@@ -32,6 +36,12 @@ export class Packet {
   /** Size on the link: payload, UDP and IP header. */
   get ipBytes(): number {
     return this.lengthBytes + (this.destination.address.family === 4 ? HEADER_BYTES_V4 : HEADER_BYTES_V6);
+  }
+
+  /** A router sends it on. @returns false where it ends there instead. */
+  passRouters(count: number): boolean {
+    this.hopLimit -= count;
+    return this.hopLimit > 0;
   }
 
   /** A view of the payload. */
@@ -81,12 +91,14 @@ export class PacketPool {
     packet.destination = destination;
     packet.origin = origin;
     packet.hops = 0;
+    packet.hopLimit = HOP_LIMIT;
     return packet;
   }
 
   copy(packet: Packet): Packet {
     const copy = this.take(packet.source, packet.destination, packet.origin);
     copy.hops = packet.hops;
+    copy.hopLimit = packet.hopLimit;
     copy.setPayload(packet.payload(), 0, packet.lengthBytes);
     return copy;
   }

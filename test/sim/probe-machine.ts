@@ -17,6 +17,7 @@ interface Batch {
   readonly route: Route;
   readonly bytes: Uint8Array;
   readonly segmentBytes: number;
+  readonly hopLimit: number | undefined;
 }
 
 /** Sends on demand, by batches, and wakes up when told. */
@@ -35,8 +36,14 @@ export class ProbeMachine implements Machine {
   }
 
   /** Queues a batch that is cut into datagrams of `segmentBytes`; one datagram unless told. */
-  send(to: SocketAddress, bytes: Uint8Array, segmentBytes = bytes.length, carrier: Carrier = MAIN_CARRIER): void {
-    this.queue.push({ route: this.routes.direct(to, carrier), bytes, segmentBytes });
+  send(
+    to: SocketAddress,
+    bytes: Uint8Array,
+    segmentBytes = bytes.length,
+    carrier: Carrier = MAIN_CARRIER,
+    hopLimit?: number,
+  ): void {
+    this.queue.push({ route: this.routes.direct(to, carrier), bytes, segmentBytes, hopLimit });
   }
 
   /** The latest datagram that came. */
@@ -66,6 +73,7 @@ export class ProbeMachine implements Machine {
     out.buffer.set(batch.bytes, 0);
     out.lengthBytes = batch.bytes.length;
     out.segmentBytes = batch.segmentBytes;
+    out.hopLimit = batch.hopLimit;
     return true;
   }
 }

@@ -88,7 +88,8 @@ export class Router {
       this.world.drop(packet, this.name, "no hairpin");
       return;
     }
-    const reason = this.translator.outbound(this.world.nowMs, packet);
+    // As on Linux, before anything is remembered of the packet.
+    const reason = packet.passRouters(1) ? this.translator.outbound(this.world.nowMs, packet) : "hops are used up";
     if (reason !== undefined) {
       this.world.drop(packet, this.name, reason);
       return;
@@ -104,6 +105,7 @@ export class Router {
       this.world.drop(packet, this.name, reason);
       return;
     }
-    this.lan.up.receive(packet);
+    if (packet.passRouters(1)) this.lan.up.receive(packet);
+    else this.world.drop(packet, this.name, "hops are used up");
   }
 }

@@ -45,6 +45,8 @@ const NAT_KINDS = {
   udpBlocked: [{ kind: "udp-blocked" }],
   /** Linux that takes unsolicited packets in: see conntrack-nat.ts. */
   badRouter: [{ kind: "conntrack", takesUnsolicited: true }],
+  /** The same with another port for each remote. */
+  badSymmetric: [{ kind: "conntrack", takesUnsolicited: true, ports: "random" }],
 } as const satisfies Record<string, readonly RouterKind[]>;
 
 export type NatKind = keyof typeof NAT_KINDS;
@@ -157,6 +159,8 @@ export interface TwoNatsOptions {
   readonly linkR?: Partial<LinkSettings>;
   readonly portA?: number;
   readonly portB?: number;
+  /** Routers between any two places of the internet; the world's six unless told. */
+  readonly hops?: number;
   /** Which of the two have IPv6 as well, or instead; then R has both. */
   readonly ipv6?: { readonly a?: "beside" | "alone"; readonly b?: "beside" | "alone" };
 }
@@ -172,6 +176,7 @@ export interface TwoNats {
 
 /** Host A behind router A, host B behind router B, and a public host R in the middle. */
 export function twoNats(world: World, options: TwoNatsOptions): TwoNats {
+  if (options.hops !== undefined) world.internet.routersBetween = options.hops;
   const link: Partial<LinkSettings> = { delayMs: (options.delayMs ?? 20) / 2, ...options.link };
   const siteA = new Site(world, "router A", { kind: options.a, number: 1, link: { ...link, ...options.linkA } });
   const siteB = new Site(world, "router B", { kind: options.b, number: 2, link: { ...link, ...options.linkB } });

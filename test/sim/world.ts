@@ -68,6 +68,9 @@ export interface HostOptions {
   readonly clockOffsetMs?: number;
 }
 
+/** Fewer than on nearly every real way between two homes. */
+const INTERNET_ROUTERS = 6;
+
 export interface RouterOptions {
   /** Its address in the outer network. */
   readonly ip: string;
@@ -123,6 +126,7 @@ export class World {
     this.clock = new VirtualClock(this.options.startMs, this.options.eventsPerMsMax);
     this.trace = new PacketTrace(this.options.traceRecords);
     this.internet = new Network(this, "internet");
+    this.internet.routersBetween = INTERNET_ROUTERS;
     this.lastSendMs = this.options.startMs;
   }
 

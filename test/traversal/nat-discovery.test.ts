@@ -36,6 +36,7 @@ const EXPECTED: Readonly<Record<NatKind, NatBehaviour>> = {
   cgnSymmetric: HARD,
   udpBlocked: behaviour("unknown", "unknown", false),
   badRouter: HOME,
+  badSymmetric: HARD,
 };
 
 /** Without what unsolicited-test.test.ts is about. */

@@ -712,30 +712,39 @@ export const RELAY_ROUTES_MAX = 1024;
 
 // ---- Ours: birthday punching ------------------------------------------------------------------------------------------
 
-/** Sockets that the side behind the hard NAT opens: 384 flows in its router, of the one or two thousand that a home router has. */
-export const SPRAY_SOCKETS = 384;
-/** So many at once, the others when the other side has tried all its ports: see birthday-spray.ts. */
-export const SPRAY_SOCKETS_FIRST = 256;
-/** Ports that the other side tries: with 384 sockets a chance of 97 %. Both sides' flows together stay below 1,000: some routers count both. */
-export const SPRAY_PORTS = 576;
-/** NATs map to unprivileged ports. */
-export const SPRAY_PORT_MIN = 1024;
-/** Three probes every 20 ms are 150 new flows a second a side; the bound that we keep is 300 for both sides together. */
+/** Three probes every 20 ms are 150 new flows a second a side, and 300 in a router that counts both sides'. */
 export const SPRAY_INTERVAL_MS = 20;
 export const SPRAY_PER_STEP = 3;
-/** Where the two sides take turns, sockets after ports, five are 250 a second; fewer ports, so that the sockets come soon. */
+/** NATs map to unprivileged ports. */
+export const SPRAY_PORT_MIN = 1024;
+/** Against a router that is known to be no bad one: sockets of the hard side … */
+export const SPRAY_SOCKETS = 440;
+/** … and ports that the other tries; both together stay below 1,000 in the hard NAT, of which nobody can tell whether it counts them. */
+export const SPRAY_PORTS = 520;
+/** So many more are tried with packets that die before the hard NAT: 440 sockets meet one of 920 ports with a chance of 99.8 %. */
+export const SPRAY_PORTS_SHORT = 400;
+/** Hops after which they die (hyperdht's figure): past our own NATs, which are one or two, and far from the peer's. */
+export const SPRAY_HOPS = 5;
+/** What was sent is sent again so much faster, since it makes no flows. */
+export const SPRAY_AGAIN_PER_STEP = 6;
+/** Where nobody knows whether the easy side's router is a bad one, it may count both sides' flows, too: a chance of 97 %. */
+export const SPRAY_SOCKETS_CAREFUL = 384;
+/** So many at once, the others when the other side has tried all its ports: see birthday-spray.ts. */
+export const SPRAY_SOCKETS_CAREFUL_FIRST = 256;
+export const SPRAY_PORTS_CAREFUL = 576;
+/** Where it is known to be one the sides take turns, sockets after ports, so that five are 250 a second; again a chance of 97 %. */
 export const SPRAY_PER_STEP_IN_TURN = 5;
-export const SPRAY_PORTS_IN_TURN = 416;
-export const SPRAY_SOCKETS_IN_TURN = 416;
-/** All ports have been tried by then, with a second to spare for the two sides' different starts. */
-export const SPRAY_PORTS_MS = (SPRAY_PORTS / SPRAY_PER_STEP) * SPRAY_INTERVAL_MS + 1_000;
-/** … and where the sides take turns; they begin at the word of one of them, and a packet that is late costs one try. */
-export const SPRAY_PORTS_IN_TURN_MS = (SPRAY_PORTS_IN_TURN / SPRAY_PER_STEP_IN_TURN) * SPRAY_INTERVAL_MS + 100;
+export const SPRAY_PORTS_IN_TURN = 460;
+export const SPRAY_SOCKETS_IN_TURN = 500;
+/** The two sides begin at the word of one of them; what waits for the other's end waits for this longer, or a round trip of the relay. */
+export const SPRAY_SLACK_MS = 100;
+/** A spray waits for both NATs to be measured for this long at most: between two hard ones it would be of no use. */
+export const SPRAY_MEASURE_MS = 2_500;
 /**
  * Flows that sprays, predictions and crossings may open in our routers, at once and in the long run, whatever peers say of themselves:
- * two sprays, and as much again in the time after which a spray is repeated.
+ * less than the 1,000 that may be alive there, and as much again in the time after which a spray is repeated.
  */
-export const SEARCH_FLOWS_BURST = 2 * SPRAY_PORTS;
+export const SEARCH_FLOWS_BURST = 980;
 export const SEARCH_FLOWS_PER_SECOND = SEARCH_FLOWS_BURST / 35;
 /** A spray begins when plain punching has had this long, or three round trips of the relay where that is more. */
 export const SPRAY_AFTER_MS = 250;
@@ -763,6 +772,13 @@ export const SPOKEN_WAIT_MS = 300;
 
 // ---- Ours: crossing and predicted ports ---------------------------------------------------------------------------------
 
+/**
+ * Hops after which packets die that are only to open our own NAT. Two pass the one router that most have, three a second one behind it,
+ * more a carrier's; the fewest suffices where it does, and reaches nobody wherever a single router lies between the two sides' own.
+ */
+export const OPENER_HOPS: readonly number[] = [2, 3, 5, 8];
+/** The other side sends to those that are open so by one after this long, or a round trip of the relay. */
+export const OPENER_INTERVAL_MS = 20;
 /** Sockets of each side whose packets are to cross: 64 pairs, each of them two flows in a router that takes unsolicited packets in. */
 export const CROSSING_SOCKETS = 8;
 /** In the first round: over any distance all pairs meet, and nobody wants more paths than one. */

@@ -29,6 +29,11 @@ export class TokenBucket {
     return true;
   }
 
+  /** Gives tokens back that were taken and not used. */
+  give(count: number): void {
+    this.tokens = Math.min(this.burst, this.tokens + count);
+  }
+
   /**
    * @returns when `cost` tokens will be there, in ms: `nowMs` itself where they are. A cost beyond the burst is counted as
    * the burst, since it would never be met.

@@ -16,6 +16,7 @@ import type { Machine } from "../base/machine.ts";
 import type { Random } from "../base/random.ts";
 import { type Carrier, MAIN_CARRIER, type RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
+import type { NatBehaviour } from "../wire/candidate.ts";
 import { isStun, packetLength } from "../wire/datagram.ts";
 import { filteringQuestions, judgeFiltering } from "./filtering.ts";
 import { HairpinTest } from "./hairpin-test.ts";
@@ -211,6 +212,19 @@ export class NatDiscovery implements Machine {
       return unknown("the mapping depends on the endpoint anyway");
     }
     return unsolicited.finding;
+  }
+
+  /**
+   * The mapping and what unsolicited packets do to it, as soon as both are known: before the rest, for a spray waits for them. The
+   * second question means nothing where the mapping depends on the endpoint.
+   */
+  get early(): Pick<NatBehaviour, "mapping" | "takesUnsolicited"> | undefined {
+    const { mapping: test, unsolicited } = this;
+    const mapping = test?.isFinished ? judgeMapping(observationsOf(test.asked)).value : undefined;
+    if (mapping === undefined) return undefined;
+    if (mapping === "endpoint-independent" && unsolicited?.isFinished === false) return undefined;
+    const takesUnsolicited = this.takesUnsolicited.value;
+    return takesUnsolicited === undefined ? { mapping } : { mapping, takesUnsolicited };
   }
 
   private judgeStride(isHard: boolean): Finding<number> {

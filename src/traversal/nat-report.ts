@@ -57,7 +57,7 @@ export function natBehaviourOf(report: NatReport): NatBehaviour {
     mapping: report.mapping.value ?? "unknown",
     filtering: report.filtering.value ?? "unknown",
     portsPreserved: report.portsPreserved.value ?? false,
-    ...(report.takesUnsolicited.value ? { takesUnsolicited: true } : {}),
+    ...(report.takesUnsolicited.value === undefined ? {} : { takesUnsolicited: report.takesUnsolicited.value }),
     ...(report.portStride.value === undefined ? {} : { portStride: report.portStride.value }),
   };
 }

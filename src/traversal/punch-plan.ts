@@ -52,7 +52,8 @@ export function predictionRole(ours: NatBehaviour, theirs: NatBehaviour): Predic
   return "none";
 }
 
-const isMeasured = (nat: NatBehaviour): boolean => nat.mapping !== "unknown";
+/** Whether it is known how the NAT maps. */
+export const isMeasured = (nat: NatBehaviour): boolean => nat.mapping !== "unknown";
 const takesUnsolicited = (nat: NatBehaviour): boolean => nat.takesUnsolicited ?? false;
 
 /**

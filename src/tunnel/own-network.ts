@@ -48,7 +48,10 @@ export class OwnNetwork {
     return true;
   }
 
-  endSpray(search: object): void {
-    if (this.spraying === search) this.spraying = undefined;
+  /** @param flowsLeft of those that it was going to open. */
+  endSpray(search: object, flowsLeft = 0): void {
+    if (this.spraying !== search) return;
+    this.spraying = undefined;
+    this.flows.give(flowsLeft);
   }
 }

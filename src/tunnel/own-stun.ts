@@ -178,6 +178,8 @@ export class OwnStun {
     if (discovery.takesUnsolicited.value === true && !network.nat.takesUnsolicited) {
       this.config.onMeasured(nowMs, { ...network.nat, takesUnsolicited: true });
     }
+    const early = network.nat.mapping === "unknown" ? discovery.early : undefined;
+    if (early !== undefined) this.config.onMeasured(nowMs, { ...network.nat, ...early });
     const report = discovery.pollEvent();
     if (report === undefined) return;
     const { measuredWith } = this;
@@ -192,12 +194,13 @@ export class OwnStun {
     const { log, network } = this.config;
     const before = network.nat;
     const measured = natBehaviourOf(report);
+    const takesUnsolicited = measured.takesUnsolicited ?? before.takesUnsolicited;
     const portStride = measured.mapping === "unknown" ? before.portStride : measured.portStride;
     const nat = {
       mapping: measured.mapping === "unknown" ? before.mapping : measured.mapping,
       filtering: measured.filtering === "unknown" ? before.filtering : measured.filtering,
       portsPreserved: report.portsPreserved.value ?? before.portsPreserved,
-      takesUnsolicited: report.takesUnsolicited.value ?? before.takesUnsolicited ?? false,
+      ...(takesUnsolicited === undefined ? {} : { takesUnsolicited }),
       ...(portStride === undefined ? {} : { portStride }),
     };
     log.debug("measured the NAT", { ...nat, translated: report.translated });
@@ -205,7 +208,7 @@ export class OwnStun {
       nat.mapping !== before.mapping ||
       nat.filtering !== before.filtering ||
       nat.portsPreserved !== before.portsPreserved ||
-      nat.takesUnsolicited !== (before.takesUnsolicited ?? false) ||
+      takesUnsolicited !== before.takesUnsolicited ||
       nat.portStride !== before.portStride;
     if (isNews) this.config.onMeasured(nowMs, nat);
   }

@@ -1,12 +1,22 @@
 // The birthday part of a search: when a spray begins, with whom it shares this machine's router, and when the next one may come.
 
-import { SPRAY_AFTER_MS, SPRAY_AGAIN_MS, SPRAY_HOLD_MS, SPRAY_SOCKET_LINGER_MS } from "../base/limits.ts";
+import {
+  PREDICTION_PORTS,
+  PREDICTION_ROUNDS_EASY,
+  SPRAY_AFTER_MS,
+  SPRAY_AGAIN_MS,
+  SPRAY_HOLD_MS,
+  SPRAY_MEASURE_MS,
+  SPRAY_SOCKET_LINGER_MS,
+} from "../base/limits.ts";
 import { type Carrier, MAIN_CARRIER } from "../base/route.ts";
-import { BirthdaySpray } from "../traversal/birthday-spray.ts";
-import { punchRole } from "../traversal/punch-plan.ts";
+import { BirthdaySpray, type SprayRole, sprayManner } from "../traversal/birthday-spray.ts";
+import { isMeasured, predictionRole, punchRole } from "../traversal/punch-plan.ts";
 import type { SearchGround } from "./search-ground.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** Ports that predictions have tried by the time of a spray. */
+const PREDICTION_PORTS_SERIES = PREDICTION_PORTS * PREDICTION_ROUNDS_EASY;
 
 export class SpraySearch {
   private readonly ground: SearchGround;
@@ -14,13 +24,15 @@ export class SpraySearch {
   private sprays = 0;
   private carriers: readonly Carrier[] = [];
   private atMs = NEVER;
+  /** Until then a NAT that has not been measured holds it back. */
+  private measuredByMs: number | undefined;
 
   constructor(ground: SearchGround) {
     this.ground = ground;
   }
 
   /** Which half of a spray is ours; undefined where none is wanted. */
-  private get role(): "open-sockets" | "spray-ports" | undefined {
+  private get role(): SprayRole | undefined {
     const { ourNat, theirNat } = this.ground;
     const role = theirNat === undefined ? "relay" : punchRole(ourNat, theirNat);
     return role === "open-sockets" || role === "spray-ports" ? role : undefined;
@@ -31,6 +43,13 @@ export class SpraySearch {
     return this.spray === undefined ? [] : this.carriers;
   }
 
+  /** When ours is to begin. A NAT that is not known yet is taken for easy, and may turn out to be hard as the other is. */
+  private get dueAtMs(): number {
+    const { ourNat, theirNat } = this.ground;
+    if (theirNat !== undefined && isMeasured(ourNat) && isMeasured(theirNat)) return this.atMs;
+    return Math.max(this.atMs, this.measuredByMs ?? 0);
+  }
+
   /** A search starts; the cheaper ways get `holdMs` more than usual. */
   start(startAtMs: number, holdMs: number): void {
     if (this.role === undefined || this.spray !== undefined) return;
@@ -38,6 +57,7 @@ export class SpraySearch {
     const hasMapping = ground.network.mapped.length > 0 || ground.targets("port-mapped").length > 0;
     const afterMs = Math.max(SPRAY_AFTER_MS, 3 * ground.connection.rttMs) + holdMs + (hasMapping ? SPRAY_HOLD_MS : 0);
     this.atMs = Math.min(this.atMs, startAtMs + afterMs);
+    this.measuredByMs ??= startAtMs + SPRAY_MEASURE_MS;
   }
 
   /** There is a direct path, or nobody who wants one. */
@@ -47,11 +67,11 @@ export class SpraySearch {
   }
 
   pollTimeout(): number {
-    return Math.min(this.atMs, this.spray?.pollTimeout() ?? NEVER);
+    return Math.min(this.dueAtMs, this.spray?.pollTimeout() ?? NEVER);
   }
 
   handleTimeout(nowMs: number): void {
-    if (nowMs >= this.atMs) this.begin(nowMs);
+    if (nowMs >= this.dueAtMs) this.begin(nowMs);
     this.continue(nowMs);
   }
 
@@ -65,23 +85,29 @@ export class SpraySearch {
     const { ground, role } = this;
     const target = ground.mainTarget;
     if (ground.hasDirect || this.spray !== undefined || role === undefined || target === undefined) return;
-    const easy = role === "open-sockets" ? ground.theirNat : ground.ourNat;
-    const spray = new BirthdaySpray(nowMs, role, target, ground.random, easy?.takesUnsolicited ?? false);
-    if (!ground.network.beginSpray(nowMs, this, spray.total)) {
+    const { random, ourNat, theirNat = ourNat } = ground;
+    const manner = sprayManner(role === "open-sockets" ? theirNat : ourNat);
+    const portsSpent = predictionRole(ourNat, theirNat) === "predicting" ? PREDICTION_PORTS_SERIES : 0;
+    const { rttMs } = ground.connection;
+    const attempt = this.sprays + 1;
+    const spray = new BirthdaySpray(nowMs, { role, manner, target, random, rttMs, portsSpent, attempt });
+    if (!ground.network.beginSpray(nowMs, this, spray.flows)) {
       this.atMs = nowMs + SPRAY_AFTER_MS;
       return;
     }
     // The peer's half has to be under way at the same time.
-    ground.tell("spray", ++this.sprays);
+    this.sprays = attempt;
+    ground.tell("spray", attempt);
     this.spray = spray;
-    if (role === "open-sockets") this.carriers = ground.sockets.open(spray.total);
+    if (role === "open-sockets") this.carriers = ground.sockets.open(spray.flows);
   }
 
   private continue(nowMs: number): void {
     const { spray, ground } = this;
     if (spray === undefined) return;
-    for (const { address, socket } of spray.takeDue(nowMs)) {
-      ground.probe(nowMs, address, socket === undefined ? MAIN_CARRIER : (this.carriers[socket] ?? MAIN_CARRIER));
+    for (const { address, socket, hopLimit } of spray.takeDue(nowMs)) {
+      const carrier = socket === undefined ? MAIN_CARRIER : (this.carriers[socket] ?? MAIN_CARRIER);
+      ground.probe(nowMs, address, carrier, hopLimit);
     }
     if (!spray.isDone) return;
     this.end();
@@ -92,7 +118,7 @@ export class SpraySearch {
 
   private end(): void {
     if (this.spray === undefined) return;
+    this.ground.network.endSpray(this, this.spray.flowsLeft);
     this.spray = undefined;
-    this.ground.network.endSpray(this);
   }
 }

@@ -31,7 +31,7 @@ export interface NatBehaviour {
   readonly filtering: NatDependence;
   /** Whether the port outside is the one inside. */
   readonly portsPreserved: boolean;
-  /** Whether the router takes packets in that nobody asked for, and so loses the mapping towards their sender. */
+  /** Whether the router takes packets in that nobody asked for, and so loses the mapping towards their sender; undefined where unknown. */
   readonly takesUnsolicited?: boolean;
   /** How much higher each new mapping's port is than the one before, 1 to 255, where ports are given in sequence. */
   readonly portStride?: number;
@@ -61,6 +61,8 @@ export interface PunchBody {
 
 const PORTS_PRESERVED_BIT = 0x01;
 const TAKES_UNSOLICITED_BIT = 0x02;
+/** It was measured, and the router does no such thing. */
+const TAKES_NONE_UNSOLICITED_BIT = 0x04;
 /** The largest that its byte holds. */
 const PORT_STRIDE_MAX = 0xff;
 /** Of a candidate's type. */
@@ -70,14 +72,14 @@ const TCP_BIT = 0x80;
 export function encodeCandidates(body: CandidatesBody): Uint8Array {
   const { nat, candidates } = body;
   assert(candidates.length <= CANDIDATES_MAX, "too many candidates");
-  const { portsPreserved, takesUnsolicited = false, portStride = 0 } = nat;
+  const { portStride = 0 } = nat;
   assert(portStride >= 0 && portStride <= PORT_STRIDE_MAX, "stride of ports out of range");
   let lengthBytes = 4 + varintBytes(candidates.length);
   for (const { address } of candidates) lengthBytes += 1 + socketAddressBytes(address);
   const writer = new ByteWriter(new Uint8Array(lengthBytes));
   writer.uint8(natDependences.indexOf(nat.mapping));
   writer.uint8(natDependences.indexOf(nat.filtering));
-  writer.uint8((portsPreserved ? PORTS_PRESERVED_BIT : 0) | (takesUnsolicited ? TAKES_UNSOLICITED_BIT : 0));
+  writer.uint8(flagsOf(nat));
   writer.uint8(portStride);
   writer.varint(candidates.length);
   for (const { type, transport, address } of candidates) {
@@ -85,6 +87,12 @@ export function encodeCandidates(body: CandidatesBody): Uint8Array {
     writeSocketAddress(writer, address);
   }
   return writer.bytes;
+}
+
+function flagsOf({ portsPreserved, takesUnsolicited }: NatBehaviour): number {
+  const ports = portsPreserved ? PORTS_PRESERVED_BIT : 0;
+  if (takesUnsolicited === undefined) return ports;
+  return ports | (takesUnsolicited ? TAKES_UNSOLICITED_BIT : TAKES_NONE_UNSOLICITED_BIT);
 }
 
 /** @throws ProtocolError with frameEncoding where the body cannot be read. */
@@ -107,6 +115,7 @@ export function decodeCandidates(bytes: Uint8Array): CandidatesBody {
       mapping,
       filtering,
       portsPreserved,
+      ...((flags & TAKES_NONE_UNSOLICITED_BIT) === 0 ? {} : { takesUnsolicited: false }),
       ...((flags & TAKES_UNSOLICITED_BIT) === 0 ? {} : { takesUnsolicited: true }),
       ...(portStride === 0 ? {} : { portStride }),
     };

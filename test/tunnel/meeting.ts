@@ -3,15 +3,18 @@
 import type { AgentSettings } from "../../src/tunnel/agent.ts";
 import type { NatBehaviour } from "../../src/wire/candidate.ts";
 import type { Scenario } from "../sim/for-seeds.ts";
+import type { Router } from "../sim/router.ts";
 import type { NatKind, Site, TwoNatsOptions } from "../sim/topology.ts";
 import { Deployment } from "./deployment.ts";
 
 type Dependence = NatBehaviour["mapping"];
 
+/** What unsolicited packets do is seen of mappings alone that do not depend on the endpoint. */
 const behaviour = (mapping: Dependence, filtering: Dependence): NatBehaviour => ({
   mapping,
   filtering,
   portsPreserved: mapping === "endpoint-independent",
+  ...(mapping === "endpoint-independent" ? { takesUnsolicited: false } : {}),
 });
 
 const EASY = behaviour("endpoint-independent", "address-and-port-dependent");
@@ -30,6 +33,7 @@ export const BEHAVIOURS = {
   symmetricSequential: { ...HARD, portStride: 1 },
   symmetricStriding: { ...HARD, portStride: 1 },
   badRouter: { ...EASY, takesUnsolicited: true },
+  badSymmetric: HARD,
 } as const satisfies Partial<Record<NatKind, NatBehaviour>>;
 
 export type MeasuredKind = keyof typeof BEHAVIOURS;
@@ -49,7 +53,7 @@ export interface Meeting {
   readonly deployment: Deployment;
   /** From first contact until both sides are direct; Infinity where they did not become so. */
   readonly directMs: number;
-  /** Most flows alive in the outermost router of each side. */
+  /** Most flows alive in the fullest router of each side. */
   readonly flows: readonly [number, number];
   /** Most new flows within a second there. */
   readonly newPerSecond: readonly [number, number];
@@ -60,15 +64,15 @@ const SAMPLES_PER_SECOND = 20;
 /** Flows that come up in a router, looked at while none expires. */
 class FlowRate {
   most = 0;
-  private readonly site: Site;
+  private readonly router: Router;
   private readonly alive: number[] = [];
 
-  constructor(site: Site) {
-    this.site = site;
+  constructor(router: Router) {
+    this.router = router;
   }
 
   sample(nowMs: number): void {
-    this.alive.push(this.site.outermost?.translator.flowsAlive(nowMs) ?? 0);
+    this.alive.push(this.router.translator.flowsAlive(nowMs));
     const before = this.alive.at(-1 - SAMPLES_PER_SECOND) ?? 0;
     this.most = Math.max(this.most, (this.alive.at(-1) as number) - before);
   }
@@ -86,18 +90,19 @@ export function meet(scenario: Scenario, options: MeetingOptions, limitMs: numbe
   deployment.connect();
   const contactMs = world.nowMs;
   const isDirect = (): boolean => device.paths.at(-1) === "direct" && laptop.paths.at(-1) === "direct";
-  const rates = [new FlowRate(nats.siteA), new FlowRate(nats.siteB)] as const;
+  const rates = [nats.siteA, nats.siteB].map(({ routers }) => routers.map((router) => new FlowRate(router)));
   for (let ms = 0; !isDirect() && ms < limitMs; ms++) {
     world.runFor(1);
-    if (ms % (1_000 / SAMPLES_PER_SECOND) === 0) for (const rate of rates) rate.sample(world.nowMs);
+    if (ms % (1_000 / SAMPLES_PER_SECOND) === 0) for (const rate of rates.flat()) rate.sample(world.nowMs);
   }
   const directMs = isDirect() ? world.nowMs - contactMs : Number.POSITIVE_INFINITY;
-  const flowsOf = (site: Site): number => site.outermost?.translator.flowsPeak ?? 0;
+  const flowsOf = (site: Site): number => Math.max(0, ...site.routers.map(({ translator }) => translator.flowsPeak));
+  const [newA = 0, newB = 0] = rates.map((ofSite) => Math.max(0, ...ofSite.map(({ most }) => most)));
   return {
     deployment,
     directMs,
     flows: [flowsOf(nats.siteA), flowsOf(nats.siteB)],
-    newPerSecond: [rates[0].most, rates[1].most],
+    newPerSecond: [newA, newB],
   };
 }
 

@@ -9,6 +9,7 @@ import type { NatKind } from "../sim/topology.ts";
 import { World } from "../sim/world.ts";
 import { openStunSockets, type ServerKind } from "../traversal/stun-topology.ts";
 import { Deployment, type Exchange } from "./deployment.ts";
+import { quantile } from "./meeting.ts";
 
 /** Two agents whose rendezvous answers STUN like a server of this kind. */
 function deploy(world: World, a: NatKind, b: NatKind, server: ServerKind): Deployment {
@@ -61,6 +62,24 @@ test("the NAT is measured once with some thirty packets, and once more when the 
   assert.equal(laptop.socketsOpen, 0);
 });
 
+test("how the NAT maps is known long before the rest, and what unsolicited packets do together with it", () => {
+  for (const [kind, mapping, takesUnsolicited] of [
+    ["portRestricted", "endpoint-independent", false],
+    ["badRouter", "endpoint-independent", true],
+    ["symmetric", "address-and-port-dependent", undefined],
+  ] as const) {
+    const world = new World();
+    const { laptop } = deploy(world, "portRestricted", kind, "full");
+    const tookMs = world.runUntil(() => laptop.agent.natBehaviour.mapping !== "unknown", 5_000);
+    assert.ok(tookMs <= 350, `${kind}: ${tookMs} ms`);
+    assert.deepEqual(
+      [laptop.agent.natBehaviour.mapping, laptop.agent.natBehaviour.takesUnsolicited],
+      [mapping, takesUnsolicited],
+    );
+    assert.equal(laptop.agent.natBehaviour.filtering, "unknown");
+  }
+});
+
 test("a rendezvous that answers from one port only is asked once or twice, and no more", () => {
   const world = new World();
   const { laptop } = deploy(world, "portRestricted", "portRestricted", "plain");
@@ -79,4 +98,32 @@ test("what is measured goes to the peer, and is unknown again after a change of 
   assert.equal(laptop.agent.natBehaviour.mapping, "unknown");
   world.runFor(5_000);
   assert.equal(laptop.agent.natBehaviour.mapping, "address-and-port-dependent");
+});
+
+/** Both agents are fresh: neither has measured its NAT when they meet. */
+function meetFresh(world: World, a: NatKind, b: NatKind, limitMs: number): { directMs: number; flows: number } {
+  const deployment = new Deployment(world, { a, b });
+  deployment.startRendezvous(openStunSockets(deployment.nats.r, "full"));
+  deployment.expose();
+  deployment.connect();
+  const { device, laptop, nats } = deployment;
+  const isDirect = (): boolean => device.paths.at(-1) === "direct" && laptop.paths.at(-1) === "direct";
+  const startMs = world.nowMs;
+  while (!isDirect() && world.nowMs < startMs + limitMs) world.runFor(10);
+  const flows = [nats.siteA, nats.siteB].map(({ outermost }) => outermost?.translator.flowsPeak ?? 0);
+  return { directMs: isDirect() ? world.nowMs - startMs : Number.POSITIVE_INFINITY, flows: Math.max(...flows) };
+}
+
+forSeeds(10, "two hard NATs begin no spray before they know of each other, and none afterwards", (scenario) => {
+  const { directMs, flows } = meetFresh(scenario.world(), "symmetric", "cgnSymmetric", 20_000);
+  assert.equal(directMs, Number.POSITIVE_INFINITY);
+  assert.ok(flows <= 40, `${flows} flows`);
+});
+
+const fresh: number[] = [];
+forSeeds(40, "an easy and a hard NAT that nobody has measured yet meet as soon as others", (scenario) => {
+  const { directMs, flows } = meetFresh(scenario.world(), "symmetric", "portRestricted", 20_000);
+  assert.ok(flows <= 1_000, `${flows} flows`);
+  fresh.push(directMs);
+  if (scenario.seed === 40) assert.ok(quantile(fresh, 0.5) <= 2_500, `p50 ${quantile(fresh, 0.5)} ms`);
 });

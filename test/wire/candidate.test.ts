@@ -31,12 +31,12 @@ const candidate: fc.Arbitrary<Candidate> = fc.oneof(
 );
 const candidatesBody: fc.Arbitrary<CandidatesBody> = record({
   nat: fc
-    .tuple(dependence, dependence, fc.boolean(), fc.boolean(), fc.nat(255))
+    .tuple(dependence, dependence, fc.boolean(), fc.constantFrom(undefined, false, true), fc.nat(255))
     .map(([mapping, filtering, portsPreserved, takesUnsolicited, portStride]) => ({
       mapping,
       filtering,
       portsPreserved,
-      ...(takesUnsolicited ? { takesUnsolicited } : {}),
+      ...(takesUnsolicited === undefined ? {} : { takesUnsolicited }),
       ...(portStride > 0 ? { portStride } : {}),
     })),
   candidates: fc.array(candidate, { maxLength: CANDIDATES_MAX }),
@@ -82,6 +82,11 @@ test("CANDIDATES is the NAT's behaviour and a list of type and address", () => {
     candidates: [],
   });
   assert.equal(hex(known), "0100030200");
+  const good = encodeCandidates({
+    nat: { mapping: "endpoint-independent", filtering: "unknown", portsPreserved: true, takesUnsolicited: false },
+    candidates: [],
+  });
+  assert.equal(hex(good), "0100050000");
 });
 
 test("PUNCH is the step, the round and a list of addresses", () => {

@@ -5,6 +5,8 @@
 //                   for all pairs that are expected to meet directly
 //   --lanes N       pairs that are under way side by side; 2 unless told. Only one at a time does what is timed.
 //   --delay MS      round trip between the two sites, over the rendezvous as well; 0 unless told. Needs TUN devices, and is for IPv4.
+//   --hops N        routers between the two sites' own, for packets that have few hops left; 3 unless told. None lie between two routers on one
+//                   Ethernet, where two bad routers cannot meet but by packets that cross in flight.
 //   --json          a JSON object a line instead of the table
 
 import { availableParallelism, loadavg } from "node:os";
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     pairs: { type: "string" },
     lanes: { type: "string", default: "2" },
     delay: { type: "string", default: "0" },
+    hops: { type: "string", default: "3" },
     json: { type: "boolean", default: false },
   },
 });
@@ -49,7 +52,7 @@ function chosenPairs(text: string | undefined): readonly NatPair[] {
   });
 }
 
-function wholeNumber(option: "runs" | "lanes" | "delay", least: number): number {
+function wholeNumber(option: "runs" | "lanes" | "delay" | "hops", least: number): number {
   const number = Number(values[option]);
   if (Number.isInteger(number) && number >= least) return number;
   return fail(`--${option} is "${values[option]}"; it has to be a whole number from ${least} on`);
@@ -58,6 +61,7 @@ function wholeNumber(option: "runs" | "lanes" | "delay", least: number): number 
 const runs = wholeNumber("runs", 1);
 const lanes = wholeNumber("lanes", 1);
 const roundTripMs = wholeNumber("delay", 0);
+const hops = wholeNumber("hops", 0);
 const pairs = chosenPairs(values.pairs);
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -79,6 +83,7 @@ async function measureNext(): Promise<void> {
       expectsDirect: (which) => meetingOf(which) !== "relay",
       turn,
       roundTripMs,
+      hops,
     });
     told = told.then(async () => {
       const row = await measured;
@@ -97,7 +102,9 @@ if (!values.json) {
   const load = `${busiest.toFixed(1)} for ${availableParallelism()} cores`;
   const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
   const each = `${runs} run${runs === 1 ? "" : "s"} each`;
-  say(`\n${pairs.length} pairs, ${each}, ${faulty} with faults; ${minutes} minutes; highest load ${load}`);
+  say(
+    `\n${pairs.length} pairs, ${each}, ${hops} routers between the sites, ${roundTripMs} ms of delay, ${faulty} with faults; ${minutes} minutes; highest load ${load}`,
+  );
   if (busiest > availableParallelism()) say("The machine was busy with other things as well: the times say little.");
 }
 process.exit(faulty > 0 ? 1 : 0);

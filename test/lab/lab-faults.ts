@@ -21,10 +21,12 @@ export class LabFaults {
   private readonly lab: Lab;
   private readonly publicSegment: LabNode;
   private readonly onSegment: readonly LabNode[];
+  private readonly outerRouters: readonly LabNode[];
 
   constructor(lab: Lab, topology: Topology) {
     this.lab = lab;
     this.publicSegment = topology.publicSegment;
+    this.outerRouters = topology.sites.map((site) => site.outerRouter);
     this.onSegment = [topology.rendezvous, ...topology.sites.map((site) => site.outerRouter)];
   }
 
@@ -80,6 +82,16 @@ export class LabFaults {
     const threshold = Math.round(percent * 1000);
     const drop = `add rule bridge faults losing meta protocol { ip, ip6 } numgen random mod 100000 < ${threshold} drop`;
     await this.nft(`flush chain bridge faults losing\n${threshold > 0 ? drop : ""}`);
+  }
+
+  /**
+   * Makes the way to each site as long as if it led through so many routers, for packets of IPv4 that have few hops left: they die before
+   * the site's own router knows of them. In the lab by itself that is the first router that they meet.
+   */
+  async setRoutersBetween(count: number): Promise<void> {
+    const rule = `chain arriving { type filter hook prerouting priority -400; iifname "wan*" ip ttl <= ${count} drop; }`;
+    const rules = `add table ip hops\ndelete table ip hops\ntable ip hops {\n${count > 0 ? rule : ""}\n}`;
+    for (const router of this.outerRouters) await this.lab.output(router, ["nft", "-f", "-"], rules);
   }
 
   /** Makes a router forget every flow, as one that was restarted. */

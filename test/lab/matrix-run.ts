@@ -52,6 +52,8 @@ export interface MatrixOptions {
   readonly turn: MatrixTurn;
   /** As in the row. */
   readonly roundTripMs: number;
+  /** Routers between the two sites' own. */
+  readonly hops: number;
 }
 
 const CONTACT_TIMEOUT_MS = 10_000;
@@ -171,6 +173,7 @@ async function delay(lab: Lab<"A" | "B">, roundTripMs: number): Promise<void> {
 export async function measurePair(pair: NatPair, options: MatrixOptions): Promise<MatrixRow> {
   const lab = await Lab.create<"A" | "B">({ A: pair[0], B: pair[1] });
   try {
+    await lab.faults.setRoutersBetween(options.hops);
     await delay(lab, options.roundTripMs);
     const observed = (await observeNats(lab, lab.sites.A, lab.sites.B)) as [NatObservation, NatObservation];
     const tunnel = new LabTunnel(lab);

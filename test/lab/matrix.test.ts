@@ -17,6 +17,7 @@ const pairs: readonly NatPair[] = [
   ["port-restricted", "symmetric"],
   ["symmetric", "carrier-grade-symmetric"],
   ["bad-router", "address-restricted"],
+  ["bad-router", "bad-router"],
   ["udp-blocked", "none"],
   ["dual-stack", "v6-firewall"],
 ];
@@ -32,6 +33,7 @@ for (const pair of pairs) {
       expectsDirect: () => meeting !== "relay",
       turn: new MatrixTurn(),
       roundTripMs: 0,
+      hops: 3,
     });
     context.diagnostic(tableLine(row));
     assert.deepEqual(faultsOf(row), [], row.runs[0]?.trouble);

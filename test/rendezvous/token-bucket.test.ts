@@ -53,3 +53,12 @@ test("the long-run rate is never exceeded", () => {
   for (let nowMs = 0; nowMs <= 10_000; nowMs += 1) if (bucket.take(nowMs, 1)) taken++;
   assert.ok(taken >= 1_000 && taken <= 1_006, `${taken}`);
 });
+
+test("what is given back may be taken again, and never fills it beyond its size", () => {
+  const bucket = new TokenBucket(1, 10);
+  assert.equal(bucket.take(0, 10), true);
+  bucket.give(4);
+  assert.deepEqual([bucket.take(0, 5), bucket.take(0, 4)], [false, true]);
+  bucket.give(100);
+  assert.deepEqual([bucket.take(0, 11), bucket.take(0, 10)], [false, true]);
+});

@@ -148,7 +148,8 @@ const attacks: Record<string, Attack> = {
 };
 
 const flowsMax = SEARCH_FLOWS_BURST + (SEARCH_FLOWS_PER_SECOND * ATTACK_MS) / 1_000;
-const probesMax = flowsMax + PUNCH_PROBES_BURST + (PUNCH_PROBES_PER_SECOND * ATTACK_MS) / 1_000;
+// A socket of a spray sends twice.
+const probesMax = 2 * flowsMax + PUNCH_PROBES_BURST + (PUNCH_PROBES_PER_SECOND * ATTACK_MS) / 1_000;
 
 for (const side of ["device", "laptop"] as const) {
   for (const [name, what] of Object.entries(attacks)) {

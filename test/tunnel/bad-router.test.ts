@@ -8,7 +8,7 @@ import { BEHAVIOURS, type MeasuredKind, meet, quantile } from "./meeting.ts";
 const link = { jitterMs: 1 };
 const UNKNOWN = { mapping: "unknown", filtering: "unknown", portsPreserved: false } as const;
 /** A measurement by a rendezvous that has no alternate does not see it. */
-const TAKEN_FOR_GOOD = BEHAVIOURS.portRestricted;
+const { takesUnsolicited: _, ...TAKEN_FOR_GOOD } = BEHAVIOURS.portRestricted;
 
 for (const [delayMs, limitMs] of [
   [2, 500],
@@ -67,6 +67,17 @@ forSeeds(
     assert.ok(quantile(crossed, 1) < Number.POSITIVE_INFINITY);
   },
 );
+
+/** Without any delay no packets cross: only what dies on the way can open a NAT in time. */
+const opened: number[] = [];
+forSeeds(40, "two bad routers with no delay between them meet wherever one router lies on the way", (scenario) => {
+  const hops = 1 + (scenario.seed % 8);
+  const options = { a: "badRouter", b: "badRouter", delayMs: 0, link: {}, hops } as const;
+  const { directMs, flows } = meet(scenario, options, 10_000);
+  assert.ok(Math.max(...flows) <= 40, `${flows} flows`);
+  opened.push(directMs);
+  if (scenario.seed === 40) assert.ok(quantile(opened, 1) <= 100, `${quantile(opened, 1)} ms`);
+});
 
 const blind: number[] = [];
 forSeeds(20, "two bad routers that nobody knows as such meet in the end", (scenario) => {

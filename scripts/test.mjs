@@ -22,7 +22,6 @@ const GROUPS = [
   { name: "rules", folder: "rules", parallel: cores, limitSeconds: 300 },
   { name: "sim", folder: "sim", parallel: cores, limitSeconds: 600 },
   { name: "lab", folder: "lab", parallel: 1, limitSeconds: 300, inNamespaces: true, waiting: { parallel: 4 } },
-  { name: "apps", folder: "apps", parallel: 1, limitSeconds: 300 },
 ];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -48,10 +47,9 @@ function filesOf(group, tests, words) {
     .map((path) => `dist/test/${path}`);
 }
 
-/** @returns what runs at once, one after the other: `files` as they are, or what waits apart from the rest. */
+/** @returns what runs at once, one after the other: what waits, and the rest; none without a file, for which node would run all it finds. */
 function turnsOf(group, files) {
-  if (group.waiting === undefined) return [{ ...group, files }];
-  const isWaiting = (file) => basename(file).startsWith("waiting-");
+  const isWaiting = (file) => group.waiting !== undefined && basename(file).startsWith("waiting-");
   return [
     { ...group, ...group.waiting, files: files.filter(isWaiting) },
     { ...group, files: files.filter((file) => !isWaiting(file)) },

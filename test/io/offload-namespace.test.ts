@@ -51,6 +51,14 @@ for (const [kind, name] of ["on dgram", "with offload"].entries()) {
   });
 }
 
+test("the program changes no network that is in use", { skip: reason ?? false }, () => {
+  const script = 'ip link set lo up && "$0" "$1"; echo "exit $?, $(ip -o link show lo)"';
+  const args = ["-Urn", "sh", "-c", script, process.execPath, program];
+  const { stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", env, timeout: 30_000 });
+  assert.match(stderr, /lo is in use/);
+  assert.match(stdout, /exit 1, .* mtu 65536 /);
+});
+
 test("packets beyond the device's MTU are refused, not fragmented, and batches go on", {
   skip: reason ?? withoutOffload ?? false,
 }, () => {

@@ -11,6 +11,7 @@ import { Transmit } from "../../src/base/transmit.ts";
 import type { DatagramSocket } from "../../src/io/datagram-socket.ts";
 import { openOffloadSocket } from "../../src/io/offload-socket.ts";
 import { openUdpSocket } from "../../src/io/udp-socket.ts";
+import { requireOwnNamespace } from "./own-namespace.ts";
 
 const PACKET_BYTES = 500;
 /** More than two calls take, so that most of the batches that find no room have left in part. */
@@ -130,6 +131,7 @@ function sendBeyondMtu(): SmallMtuResult | undefined {
   return { neverFragments, sendErrors, sentDatagrams, sendsWholeBatches: sender.sendsWholeBatches };
 }
 
+requireOwnNamespace();
 ip("link set lo mtu 1400 up");
 const smallMtu = sendBeyondMtu();
 execFileSync("tc", "qdisc add dev lo root tbf rate 60mbit burst 256kb limit 64mb".split(" "));

@@ -8,6 +8,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TunDevice } from "../../src/io/tun-device.ts";
 import { loadTunLibc, type TunLibc } from "../../src/io/tun-libc.ts";
+import { requireOwnNamespace } from "./own-namespace.ts";
 
 const HERE = "10.9.0.1";
 const THERE = "10.9.0.2";
@@ -117,6 +118,7 @@ async function run(libc: TunLibc): Promise<TunResult> {
   return { ...result, isThereAfterClose: devices().some(({ ifname }) => ifname === device.name) };
 }
 
+requireOwnNamespace();
 const libc = loadTunLibc();
 if (libc === undefined) throw new Error("koffi is not here, or the machine is not known");
 process.stdout.write(JSON.stringify(await run(libc)));

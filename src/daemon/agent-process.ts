@@ -143,7 +143,13 @@ export class AgentProcess {
     });
     this.dialler = this.makeDialler();
     const wake = (): void => this.driver.wake();
-    this.forwarder = new TcpForwarder({ log, nowMs: monotonicNowMs, wake, quota: this.quota });
+    this.forwarder = new TcpForwarder({
+      log,
+      nowMs: monotonicNowMs,
+      wake,
+      settle: () => this.driver.settle(),
+      quota: this.quota,
+    });
     this.directory = this.makeDirectory(pins);
     this.reachable = new ReachableAddresses({
       announced: options.addresses ?? [],

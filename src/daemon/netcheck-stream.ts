@@ -81,6 +81,7 @@ class Question {
     });
     socket.start({
       onReady() {},
+      onAllRead() {},
       onDatagram: (_from, bytes) => {
         const reply = decodeIdentityReply(bytes);
         if (reply !== undefined && equalBytes(reply.nonce, nonce)) this.settle(reply.publicKey);

@@ -21,6 +21,8 @@ export interface DatagramHandlers {
    * it returns.
    */
   onDatagram(from: SocketAddress, bytes: Uint8Array): void;
+  /** Follows one `onDatagram` or more: no other comes before the socket has been looked at again. Nothing of the socket is under way. */
+  onAllRead(): void;
   /** The socket can send again after `send` left it not ready. */
   onReady(): void;
 }

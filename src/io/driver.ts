@@ -3,8 +3,8 @@
 //
 // Work is coalesced. In one turn of its event loop Node may call back for many sockets; all that they bring is put in before the
 // machine is drained once, in the turn's last phase (setImmediate). Acknowledgements and full batches come of that. Where turns
-// bring one input each, as they do for an interactive program, there is nothing to wait for: the machine is drained as soon as
-// the callback returns, which saves a tenth of the processor time of a round trip. Which of the two it is, every so many inputs tell.
+// bring one input each, as they do for an interactive program, there is nothing to wait for: the machine is drained within the
+// callback, and Node has no tick queue to go through afterwards. Which of the two it is, every so many inputs tell.
 //
 // One drain sends a bounded amount. What is left goes in the next turn, when the sockets have been looked at: a keystroke waits
 // for a part of a window to be sealed and sent, not for all of it.
@@ -69,6 +69,7 @@ export class Driver<E> {
   private listen(carrier: Carrier, socket: DatagramSocket): void {
     socket.start({
       onDatagram: (from, bytes) => this.onDatagram(from, bytes, carrier),
+      onAllRead: () => this.drainSoon(),
       onReady: () => this.wake(),
     });
   }
@@ -86,13 +87,38 @@ export class Driver<E> {
     this.inputsOfTurn++;
     if (this.wakeScheduled || this.stopped) return;
     this.wakeScheduled = true;
-    if (this.inputsAreSingle && ++this.drainsSinceSample < DRIVER_SAMPLE_EVERY) process.nextTick(this.onWake);
+    if (this.wantsDrainNow()) process.nextTick(this.onWake);
     else setImmediate(this.onTurnEnd);
+  }
+
+  /** As `wake`, for a caller that has nothing left to do and holds nothing: where inputs come one by one, it is drained before this returns. */
+  settle(): void {
+    if (this.draining) {
+      this.drainAgain = true;
+      return;
+    }
+    this.inputsOfTurn++;
+    this.drainSoon();
+  }
+
+  /** Nobody has anything under way: at once, or when the turn ends. */
+  private drainSoon(): void {
+    if (this.wakeScheduled || this.stopped) return;
+    if (this.wantsDrainNow()) {
+      this.onWake();
+    } else {
+      this.wakeScheduled = true;
+      setImmediate(this.onTurnEnd);
+    }
+  }
+
+  private wantsDrainNow(): boolean {
+    return this.inputsAreSingle && ++this.drainsSinceSample < DRIVER_SAMPLE_EVERY;
   }
 
   /** Sends and handles all that is pending at once; for the end of a process, where no turn may follow. */
   flush(): void {
-    this.guard(() => this.drain(Number.POSITIVE_INFINITY));
+    this.guardedDrain(Number.POSITIVE_INFINITY);
   }
 
   /** No input is handled and nothing is sent after this. The socket stays open. */
@@ -117,37 +143,45 @@ export class Driver<E> {
   private readonly onWake = (): void => {
     this.wakeScheduled = false;
     this.inputsOfTurn = 0;
-    this.guard(() => this.drain());
+    this.guardedDrain();
   };
 
   private onDatagram(from: SocketAddress, bytes: Uint8Array, carrier: Carrier): void {
-    this.guard(() => {
-      this.options.machine.handleDatagram(monotonicNowMs(), from, bytes, carrier);
-      this.undrainedBytes += bytes.length;
-      // A flood must not hold acknowledgements back for the whole turn.
-      if (this.undrainedBytes >= DRIVER_BATCH_BYTES) this.drain();
-      else this.wake();
-    });
-  }
-
-  private onTimer(): void {
-    this.timer = undefined;
-    this.timerAtMs = Number.POSITIVE_INFINITY;
-    this.guard(() => this.drain());
-  }
-
-  /** What throws in here is our own bug: nothing goes on as if it had not happened. */
-  private guard(work: () => void): void {
     if (this.stopped) return;
     try {
-      work();
+      this.options.machine.handleDatagram(monotonicNowMs(), from, bytes, carrier);
     } catch (error) {
-      this.stop();
-      this.options.onFault(error);
+      this.fail(error);
+      return;
+    }
+    this.inputsOfTurn++;
+    this.undrainedBytes += bytes.length;
+    // A flood must not hold acknowledgements back for the whole turn.
+    if (this.undrainedBytes >= DRIVER_BATCH_BYTES) this.guardedDrain();
+  }
+
+  private readonly onTimer = (): void => {
+    this.timer = undefined;
+    this.timerAtMs = Number.POSITIVE_INFINITY;
+    this.guardedDrain();
+  };
+
+  /** What throws in there is our own bug: nothing goes on as if it had not happened. */
+  private guardedDrain(sendBytes = DRIVER_SEND_BYTES): void {
+    if (this.stopped) return;
+    try {
+      this.drain(sendBytes);
+    } catch (error) {
+      this.fail(error);
     }
   }
 
-  private drain(sendBytes = DRIVER_SEND_BYTES): void {
+  private fail(error: unknown): void {
+    this.stop();
+    this.options.onFault(error);
+  }
+
+  private drain(sendBytes: number): void {
     if (this.draining) {
       this.drainAgain = true;
       return;
@@ -218,6 +252,6 @@ export class Driver<E> {
     if (atMs === Number.POSITIVE_INFINITY) return;
     // Rounded up, and never below the 1 ms that a timer of Node has: a deadline that does not move cannot make a busy loop.
     const delayMs = Math.min(TIMER_MS_MAX, Math.max(1, Math.ceil(atMs - monotonicNowMs())));
-    this.timer = setTimeout(() => this.onTimer(), delayMs);
+    this.timer = setTimeout(this.onTimer, delayMs);
   }
 }

@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import { streamCode } from "../wire/stream-code.ts";
 import type { ForwardedStream } from "./forwarded-stream.ts";
 import { readSocket } from "./socket-reader.ts";
+import { SocketWriter } from "./socket-writer.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -20,6 +21,8 @@ export interface ForwardedConnectionOptions {
   nowMs(): number;
   /** The stream was given something to do. */
   wake(): void;
+  /** As `wake`, in a callback of the socket that has nothing left to do. */
+  settle(): void;
   /** The socket is gone, and the stream has been told. */
   onClosed(): void;
 }
@@ -36,6 +39,7 @@ export class ForwardedConnection {
   private receivingEnded = false;
   private socketFull = false;
   private readonly isTcp: boolean;
+  private readonly writer: SocketWriter;
 
   constructor(options: ForwardedConnectionOptions) {
     this.options = options;
@@ -43,6 +47,7 @@ export class ForwardedConnection {
     this.stream = options.stream;
     const { socket } = this;
     this.isTcp = socket.localFamily !== undefined;
+    this.writer = new SocketWriter(socket);
     readSocket(socket, (chunk) => this.onData(chunk));
     socket.on("end", () => this.onEnd());
     socket.on("drain", () => this.onDrain());
@@ -60,7 +65,7 @@ export class ForwardedConnection {
       return;
     }
     if (!this.stream.write(this.options.nowMs(), chunk)) this.socket.pause();
-    this.options.wake();
+    this.options.settle();
   }
 
   private onEnd(): void {
@@ -133,15 +138,20 @@ export class ForwardedConnection {
     const first = stream.read();
     if (first === undefined) return false;
     let next = stream.read();
-    // Corked: what came in many packets leaves in one system call. A single chunk is spared the queue that this takes.
-    const isCorked = next !== undefined;
-    if (isCorked) socket.cork();
-    let takesMore = socket.write(first);
-    while (next !== undefined) {
-      takesMore = socket.write(next);
-      next = takesMore ? stream.read() : undefined;
+    let takesMore = true;
+    if (next === undefined) {
+      const taken = this.writer.write(first);
+      if (taken < first.length) takesMore = socket.write(first.subarray(taken));
+    } else {
+      // Corked: what came in many packets leaves in one system call.
+      socket.cork();
+      takesMore = socket.write(first);
+      while (next !== undefined) {
+        takesMore = socket.write(next);
+        next = takesMore ? stream.read() : undefined;
+      }
+      socket.uncork();
     }
-    if (isCorked) socket.uncork();
     this.releaseWritten();
     // "drain" tells of what the kernel took at once as well, but only after all that Node has to do in this turn.
     this.socketFull = !takesMore && socket.writableLength > 0;

@@ -66,6 +66,7 @@ export class GatewaySocket implements DatagramSocket {
     this.socket.on("message", (bytes) => {
       this.counters.receivedDatagrams++;
       handlers.onDatagram(this.options.gateway, bytes);
+      handlers.onAllRead();
     });
     this.socket.on("error", (error) => this.onError(error));
     this.listenForAnnouncements(handlers);
@@ -82,6 +83,7 @@ export class GatewaySocket implements DatagramSocket {
       if (withoutZone(from.address) !== gateway.host || from.port !== gateway.port) return;
       this.counters.receivedDatagrams++;
       handlers.onDatagram(gateway, bytes);
+      handlers.onAllRead();
     });
     announcements.bind({ port: PORT_MAPPING_ANNOUNCE_PORT, exclusive: true }, () => {
       try {

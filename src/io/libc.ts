@@ -21,6 +21,8 @@ export interface Libc {
   setOption(fd: number, level: number, name: number, value: number): number;
   /** @returns the value of an option that is an int, or undefined where the kernel does not know it. */
   getOption(fd: number, level: number, name: number): number | undefined;
+  /** @returns the bytes of a connected socket that were taken, or −1. */
+  send(fd: number, bytes: Uint8Array, flags: number): number;
   /** @param messageAddress the address of a msghdr. @returns the bytes sent, or −1. */
   sendmsg(fd: number, messageAddress: number, flags: number): number;
   /** @param messagesAddress the address of so many mmsghdr. @returns how many messages were received, or −1. */
@@ -95,6 +97,7 @@ function bindLibc(koffi: Koffi): Libc | undefined {
   addressOf(new Uint8Array(new ArrayBuffer(1)));
   const fcntl = library.func("fcntl", "int", ["int", "int", "..."]);
   const recvmmsg = library.func("recvmmsg", "int", ["int", "uintptr_t", "uint32_t", "int", "uintptr_t"]);
+  const send = library.func("send", "intptr_t", ["int", "void *", "size_t", "int"]);
   const value = new Int32Array(1);
   const valueBytes = new Uint32Array(1);
   return {
@@ -111,6 +114,7 @@ function bindLibc(koffi: Koffi): Libc | undefined {
       valueBytes[0] = value.byteLength;
       return getsockopt(fd, level, name, value, valueBytes) === 0 ? value[0] : undefined;
     },
+    send: (fd, bytes, flags) => send(fd, bytes, bytes.length, flags),
     sendmsg: library.func("sendmsg", "intptr_t", ["int", "uintptr_t", "int"]),
     recvmmsg: (fd, messagesAddress, messages, flags) => recvmmsg(fd, messagesAddress, messages, flags, 0),
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, "int", 0),

@@ -89,6 +89,7 @@ export class OffloadReceiver {
     this.dgramReads = false;
     this.turnBytes = 0;
     const error = readable ? this.readTurn(this.handlers) : EBADF;
+    if (error === 0) this.handlers.onAllRead();
     // Whatever else it may be, dgram knows how to go on, and does for good.
     if (error !== 0 && error !== EAGAIN && !this.stopped) {
       this.closeWatch();
@@ -157,7 +158,9 @@ export class OffloadReceiver {
   /** What has come meanwhile is read at once: left to the next turn, its first message would be dgram's, in 64 KiB of fresh memory. */
   private readonly onTurnEnd = (): void => {
     this.turnBytes = 0;
-    if (this.handlers !== undefined && this.dgramReads && !this.stopped) this.receive(this.handlers);
+    if (this.handlers === undefined || !this.dgramReads || this.stopped) return;
+    this.receive(this.handlers);
+    this.handlers.onAllRead();
   };
 
   private sender(slot: number): SocketAddress | undefined {

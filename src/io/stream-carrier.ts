@@ -110,6 +110,7 @@ export class StreamCarrier implements DatagramSocket {
     if (this.isGone) return;
     // Whoever sends anything but packets is none of ours.
     if (!this.splitter.push(bytes) || (isWhole && !this.splitter.isBetween)) this.refuse();
+    this.handlers?.onAllRead();
   }
 
   /** The other side does not speak our protocol. */

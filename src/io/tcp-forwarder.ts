@@ -23,6 +23,8 @@ export interface TcpForwarderOptions {
   nowMs(): number;
   /** Called after any stream was given something to do. */
   wake(): void;
+  /** As `wake`, by a caller that has nothing else under way. */
+  settle(): void;
   readonly quota: ConnectionQuota;
 }
 
@@ -91,6 +93,7 @@ export class TcpForwarder {
       socket,
       nowMs: this.options.nowMs,
       wake: this.options.wake,
+      settle: this.options.settle,
       onClosed: () => this.connections.delete(stream),
     });
     if (!socket.destroyed) this.connections.set(stream, connection);

@@ -233,7 +233,9 @@ class UdpSocket implements DatagramSocket {
     const from = this.senders.get(info);
     if (from === undefined) this.counters.receiveErrors++;
     else this.handlers?.onDatagram(from, bytes);
-    if (this.handlers !== undefined) this.receiver?.receive(this.handlers);
+    if (this.handlers === undefined) return;
+    this.receiver?.receive(this.handlers);
+    this.handlers.onAllRead();
   }
 
   close(): void {

@@ -11,6 +11,7 @@ import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, RESPONSE_ROUTES_
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
 import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
+import type { Queueable } from "../base/turn-queue.ts";
 import type { SessionKeys } from "../crypto/noise.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
@@ -34,10 +35,11 @@ import type { Stream } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
 import type { TransportSettings } from "./transport-settings.ts";
 
-export class Connection implements DeadlineEntry {
-  // DeadlineEntry
+export class Connection implements DeadlineEntry, Queueable {
+  // DeadlineEntry and Queueable
   heapIndex = -1;
   heapDeadlineMs = Number.POSITIVE_INFINITY;
+  inQueue = false;
 
   readonly role: "initiator" | "responder";
   readonly remoteIdentity: Uint8Array;

@@ -8,6 +8,7 @@ import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { type Random, randomUint32 } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
+import { TurnQueue } from "../base/turn-queue.ts";
 import { dhPublicKeyOf, type Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import { DATA_BYTES_MIN, packetKind, packetLength, readSession } from "../wire/datagram.ts";
@@ -69,7 +70,7 @@ export class Endpoint {
   /** Connections whose handshake is confirmed, by direction and peer. */
   private readonly confirmed = new Map<string, readonly Connection[]>();
   private readonly deadlines = new DeadlineHeap<Connection>();
-  private readonly touched = new Set<Connection>();
+  private readonly touched = new TurnQueue<Connection>();
   private readonly outgoing: Outgoing[] = [];
   /** Handshakes that give way to a stalled connection. */
   private readonly resuming = new Set<Connection>();
@@ -307,27 +308,30 @@ export class Endpoint {
       out.prefixed(ready.route, ready.packet);
       return true;
     }
-    for (const connection of this.touched) {
+    const { touched } = this;
+    for (let connection = touched.first; connection !== undefined; connection = touched.first) {
       if (connection.pollTransmit(nowMs, out)) {
         // To the back of the line, so that one busy connection does not keep the others waiting.
-        if (this.touched.size > 1) {
-          this.touched.delete(connection);
-          this.touched.add(connection);
-        }
+        if (touched.size > 1) this.toTheBack(connection);
         return true;
       }
       // Timers are late and packets come first: what has fallen due meanwhile is seen to now. Were it put off, it would be put off
       // by every packet.
       if (connection.isOverdue(nowMs)) {
         connection.handleTimeout(nowMs);
-        this.touched.delete(connection);
-        this.touched.add(connection);
+        this.toTheBack(connection);
         continue;
       }
-      this.touched.delete(connection);
+      touched.removeFirst();
       this.settle(nowMs, connection);
     }
     return false;
+  }
+
+  /** @param first in line */
+  private toTheBack(first: Connection): void {
+    this.touched.removeFirst();
+    this.touched.add(first);
   }
 
   /** The connection has nothing more to send now: only its deadline is left. */

@@ -14,7 +14,6 @@ export class PathTable {
   private readonly owner: PacketOwner;
   private readonly emit: (event: ConnectionEvent) => void;
   private readonly paths: Path[] = [];
-  private readonly usable: Path[] = [];
   /** When stream data came last over any path, in ms, and when they were sent last. */
   dataHeardAtMs = Number.NEGATIVE_INFINITY;
   dataSentAtMs = Number.NEGATIVE_INFINITY;
@@ -181,14 +180,15 @@ export class PathTable {
   }
 
   private select(): void {
-    this.usable.length = 0;
     let working = false;
-    for (const path of this.paths) {
-      if (path.state === "failed") continue;
-      this.usable.push(path);
-      if (path.state === "working") working = true;
+    let anyFailed = false;
+    for (const { state } of this.paths) {
+      if (state === "working") working = true;
+      else if (state === "failed") anyFailed = true;
     }
-    const chosen = this.settings.selectPath(this.usable, this.current);
+    // Asked with most packets: a list of its own is made only where one is needed.
+    const usable = anyFailed ? this.paths.filter((path) => path.state !== "failed") : this.paths;
+    const chosen = this.settings.selectPath(usable, this.current);
     if (chosen !== undefined && chosen !== this.current) this.activate(chosen);
     if (this.stalledNow === working) {
       this.stalledNow = !working;

@@ -2,6 +2,7 @@
 // offset: a stream never holds more memory than its window, rounded up to a block, however small or scattered the
 // frames are, and a reader gets long runs instead of packets.
 
+import { copyBytes } from "../base/byte-copy.ts";
 import {
   LENT_BLOCKS_MAX,
   RECEIVE_BLOCK_BYTES,
@@ -25,25 +26,55 @@ function blockBytesAt(start: number): number {
   return Math.min(Math.max(start, RECEIVE_BLOCK_BYTES_FIRST), RECEIVE_BLOCK_BYTES);
 }
 
-/** Buffers that were read to the end and keep the block they stopped in for what comes next; those idle for longest give theirs up. */
+/** A buffer's place in the row of those that keep a block: between the one that came before it and the one that came after. */
+interface IdlePlace {
+  isIdle: boolean;
+  before: ReceiveBuffer | undefined;
+  after: ReceiveBuffer | undefined;
+}
+
+/**
+ * Buffers that were read to the end and keep the block they stopped in for what comes next; those idle for longest give theirs up.
+ * A stream comes and goes here with every keystroke, so the row is made of the buffers themselves.
+ */
 export class SpareBlocks {
-  private readonly buffers = new Set<ReceiveBuffer>();
+  private idlest: ReceiveBuffer | undefined;
+  private latest: ReceiveBuffer | undefined;
+  private count = 0;
 
   keep(buffer: ReceiveBuffer): void {
-    this.buffers.add(buffer);
-    if (this.buffers.size <= SPARE_BLOCKS_MAX) return;
-    const idlest = this.buffers.values().next().value as ReceiveBuffer;
-    this.buffers.delete(idlest);
+    if (buffer.idle.isIdle) return;
+    buffer.idle.isIdle = true;
+    buffer.idle.before = this.latest;
+    if (this.latest === undefined) this.idlest = buffer;
+    else this.latest.idle.after = buffer;
+    this.latest = buffer;
+    if (++this.count <= SPARE_BLOCKS_MAX) return;
+    const { idlest } = this;
+    if (idlest === undefined) return;
+    this.release(idlest);
     idlest.dropBlocks();
   }
 
   /** The buffer holds unread bytes again, or nothing at all. */
   release(buffer: ReceiveBuffer): void {
-    this.buffers.delete(buffer);
+    const { idle } = buffer;
+    if (!idle.isIdle) return;
+    const { before, after } = idle;
+    if (before === undefined) this.idlest = after;
+    else before.idle.after = after;
+    if (after === undefined) this.latest = before;
+    else after.idle.before = before;
+    idle.isIdle = false;
+    idle.before = undefined;
+    idle.after = undefined;
+    this.count--;
   }
 }
 
 export class ReceiveBuffer {
+  /** The spare blocks' own. */
+  readonly idle: IdlePlace = { isIdle: false, before: undefined, after: undefined };
   private readonly spare: SpareBlocks | undefined;
   /** By the offset at which each begins. */
   private readonly blocks = new Map<number, Uint8Array>();
@@ -101,7 +132,7 @@ export class ReceiveBuffer {
       const stop = Math.min(blockStart + block.length, last);
       const from = start + (at - offset);
       // A byte is written once: the reader may already hold a view of this block.
-      if (this.isNew(at, stop)) block.set(bytes.subarray(from, from + stop - at), at - blockStart);
+      if (this.isNew(at, stop)) copyBytes(bytes, from, stop - at, block, at - blockStart);
       else this.insertMissing(block, blockStart, at, stop, bytes, start - offset);
       at = stop;
     }

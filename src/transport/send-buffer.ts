@@ -3,6 +3,7 @@
 // remembered as ranges of the stream, not as packets.
 
 import { assert } from "../base/assert.ts";
+import { copyBytes } from "../base/byte-copy.ts";
 import { SEND_BLOCK_BYTES, SEND_BLOCK_BYTES_MIN } from "../base/limits.ts";
 import { RangeSet } from "../base/range-set.ts";
 import { type BlockPool, sendBlocks, smallSendBlocks } from "./block-pool.ts";
@@ -13,6 +14,8 @@ export class SendBuffer {
   private blocks: Uint8Array[] = [];
   /** Stream offset at which each block starts; each but the last is full. */
   private starts: number[] = [];
+  /** How many blocks there are; the two arrays are not made shorter for each keystroke that was acknowledged. */
+  private count = 0;
   /** Blocks before this index are settled; they are cut off now and then, not one by one. */
   private head = 0;
   /** Bytes of the last block that are free. */
@@ -73,9 +76,9 @@ export class SendBuffer {
     let at = 0;
     while (at < chunk.length) {
       if (this.room === 0) this.addBlock(chunk.length - at);
-      const block = this.blocks[this.blocks.length - 1] as Uint8Array;
+      const block = this.blocks[this.count - 1] as Uint8Array;
       const count = Math.min(this.room, chunk.length - at);
-      block.set(count === chunk.length ? chunk : chunk.subarray(at, at + count), block.length - this.room);
+      copyBytes(chunk, at, count, block, block.length - this.room);
       this.room -= count;
       this.end += count;
       at += count;
@@ -88,8 +91,8 @@ export class SendBuffer {
     // Keystrokes and requests fit the smallest block: a fresh one for each took 2 µs, and memory outside the collected heap.
     const pool = bytes === SEND_BLOCK_BYTES_MIN ? this.smallPool : this.pool;
     const block = pool.take(Math.min(bytes, SEND_BLOCK_BYTES));
-    this.blocks.push(block);
-    this.starts.push(this.end);
+    this.blocks[this.count] = block;
+    this.starts[this.count++] = this.end;
     this.room = block.length;
   }
 
@@ -140,7 +143,7 @@ export class SendBuffer {
       const block = this.blocks[i] as Uint8Array;
       const start = from - (this.starts[i] as number);
       const count = Math.min(block.length - start, left);
-      target.set(block.subarray(start, start + count), to);
+      copyBytes(block, start, count, target, to);
       from += count;
       to += count;
       left -= count;
@@ -151,12 +154,12 @@ export class SendBuffer {
 
   private find(offset: number): number {
     const near = Math.max(this.cursor, this.head);
-    for (let i = near; i < Math.min(near + 2, this.blocks.length); i++) {
+    for (let i = near; i < Math.min(near + 2, this.count); i++) {
       const start = this.starts[i] as number;
       if (offset >= start && offset < start + (this.blocks[i] as Uint8Array).length) return i;
     }
     let low = this.head;
-    let high = this.blocks.length - 1;
+    let high = this.count - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if ((this.starts[middle] as number) <= offset) low = middle;
@@ -166,23 +169,23 @@ export class SendBuffer {
   }
 
   private dropSettled(): void {
-    while (this.head < this.blocks.length) {
+    while (this.head < this.count) {
       const block = this.blocks[this.head] as Uint8Array;
       if (Math.min((this.starts[this.head] as number) + block.length, this.end) > this.ackedEnd) break;
       this.drop(block);
       this.blocks[this.head] = EMPTY;
       this.head++;
     }
-    if (this.head === this.blocks.length) {
+    if (this.head === this.count) {
       // The last block may have had room left.
-      this.blocks.length = 0;
-      this.starts.length = 0;
+      this.count = 0;
       this.cursor = 0;
       this.head = 0;
       this.room = 0;
-    } else if (this.head > 64 && this.head * 2 > this.blocks.length) {
-      this.blocks = this.blocks.slice(this.head);
-      this.starts = this.starts.slice(this.head);
+    } else if (this.head > 64 && this.head * 2 > this.count) {
+      this.blocks = this.blocks.slice(this.head, this.count);
+      this.starts = this.starts.slice(this.head, this.count);
+      this.count -= this.head;
       this.cursor = Math.max(0, this.cursor - this.head);
       this.head = 0;
     }
@@ -195,9 +198,10 @@ export class SendBuffer {
 
   /** Lets all bytes go: the stream was reset. */
   clear(): void {
-    for (let i = this.head; i < this.blocks.length; i++) this.drop(this.blocks[i] as Uint8Array);
+    for (let i = this.head; i < this.count; i++) this.drop(this.blocks[i] as Uint8Array);
     this.blocks = [];
     this.starts = [];
+    this.count = 0;
     this.head = 0;
     this.room = 0;
     this.cursor = 0;

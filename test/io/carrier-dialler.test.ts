@@ -53,7 +53,7 @@ class Echo {
       onOpened: (carrier, socket) => {
         this.open.set(carrier, socket);
         this.remotes.push(formatSocketAddress(socket.remote));
-        socket.start({ onDatagram: (_from, bytes) => send(socket, bytes), onReady() {} });
+        socket.start({ onDatagram: (_from, bytes) => send(socket, bytes), onAllRead() {}, onReady() {} });
       },
       onClosed: (carrier) => this.open.delete(carrier),
     });
@@ -127,6 +127,7 @@ async function assertEchoes({ opened, socket }: Dialled): Promise<void> {
       assert.equal(from, opened.remote);
       received.push(Uint8Array.from(bytes));
     },
+    onAllRead() {},
     onReady() {},
   });
   const sent = Buffer.concat([packet(1, 60_000), packet(2), packet(3, 1200)]);
@@ -253,7 +254,7 @@ test("connections beyond the bounds are refused, and a place is free again when 
       made.open({ ...goalOf(echo), websocketPort: 1 });
       await until(() => dialled.length > before);
       const { socket } = dialled.at(-1) as Dialled;
-      socket.start({ onDatagram() {}, onReady() {} });
+      socket.start({ onDatagram() {}, onAllRead() {}, onReady() {} });
       send(socket, packet(1));
       await sleep(30);
     };

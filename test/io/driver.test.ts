@@ -72,6 +72,12 @@ class MemorySocket implements DatagramSocket {
   close(): void {
     this.closed = true;
   }
+
+  /** As a socket does that was looked at and had one datagram. */
+  receive(bytes: Uint8Array): void {
+    this.handlers?.onDatagram(from, bytes);
+    this.handlers?.onAllRead();
+  }
 }
 
 function start(onEvent: (event: string, machine: CountingMachine) => void = () => {}) {
@@ -90,22 +96,43 @@ function start(onEvent: (event: string, machine: CountingMachine) => void = () =
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
-test("datagrams of one turn are all put in before the machine is drained", async () => {
+test("datagrams that are read together are all put in before the machine is drained", async () => {
   const { machine, socket } = start();
   await turn();
   for (let i = 0; i < 3; i++) socket.handlers?.onDatagram(from, new Uint8Array(100));
-  await turn();
+  socket.handlers?.onAllRead();
   assert.deepEqual(machine.calls, ["datagram", "datagram", "datagram", "transmit", "transmit", "transmit"]);
 });
 
-test("where inputs come one by one, each is drained as soon as its callback returns", async () => {
-  const { machine, socket } = start();
+test("where inputs come one by one, each is drained before its callback returns", async () => {
+  const { machine, socket, driver } = start();
   await turn();
-  for (let i = 0; i < 2; i++) {
-    socket.handlers?.onDatagram(from, new Uint8Array(100));
-    await new Promise((resolve) => process.nextTick(resolve));
-  }
+  for (let i = 0; i < 2; i++) socket.receive(new Uint8Array(100));
   assert.deepEqual(machine.calls, ["datagram", "transmit", "datagram", "transmit"]);
+  machine.unsent = 1;
+  driver.settle();
+  assert.equal(machine.unsent, 0);
+});
+
+test("what the machine was given by somebody who has more to do is drained when that is done", async () => {
+  const { machine, driver } = start();
+  await turn();
+  machine.unsent = 1;
+  driver.wake();
+  assert.equal(machine.unsent, 1);
+  await new Promise((resolve) => process.nextTick(resolve));
+  assert.equal(machine.unsent, 0);
+});
+
+test("who settles while the machine is drained is heard in the same drain", async () => {
+  const { machine, driver } = start((event, its) => {
+    its.unsent++;
+    driver.settle();
+    if (event === "first") its.events.push("second");
+  });
+  machine.events.push("first");
+  driver.flush();
+  assert.deepEqual(machine.calls, ["transmit", "transmit"]);
 });
 
 test("where turns bring several inputs again, the machine is drained once a turn again", async () => {
@@ -115,7 +142,7 @@ test("where turns bring several inputs again, the machine is drained once a turn
     machine.calls.length = 0;
     // Several callbacks of one turn: after each of them Node runs what stands in its queue.
     for (let i = 0; i < 3; i++) {
-      socket.handlers?.onDatagram(from, new Uint8Array(100));
+      socket.receive(new Uint8Array(100));
       await new Promise((resolve) => process.nextTick(resolve));
     }
     await turn();
@@ -126,7 +153,7 @@ test("where turns bring several inputs again, the machine is drained once a turn
 test("a flood is drained before its turn is over", async () => {
   const { machine, socket } = start();
   await turn();
-  for (let i = 0; i < 5; i++) socket.handlers?.onDatagram(from, new Uint8Array(65_000));
+  for (let i = 0; i < 5; i++) socket.receive(new Uint8Array(65_000));
   assert.ok(machine.calls.includes("transmit"));
 });
 
@@ -199,7 +226,7 @@ test("a handler that drains again does not enter the drain a second time", () =>
 test("nothing is sent while the socket is full, and all of it when there is room", async () => {
   const { machine, socket } = start();
   socket.ready = false;
-  socket.handlers?.onDatagram(from, new Uint8Array(10));
+  socket.receive(new Uint8Array(10));
   await turn();
   assert.equal(machine.unsent, 1);
   socket.ready = true;
@@ -216,8 +243,8 @@ test("what comes to a further socket is told by its number, and what is for it l
   machine.handleDatagram = (_nowMs: number, _from: SocketAddress, _bytes: Uint8Array, carrier = 0) => {
     carriers.push(carrier);
   };
-  further.handlers?.onDatagram(from, new Uint8Array(1));
-  socket.handlers?.onDatagram(from, new Uint8Array(1));
+  further.receive(new Uint8Array(1));
+  socket.receive(new Uint8Array(1));
   assert.deepEqual(carriers, [2, 0]);
 
   const queue = [2, 3, 0].map((carrier) => new RouteTable().direct(from, carrier));
@@ -269,8 +296,8 @@ test("a deadline in the past that does not move makes no busy loop", async () =>
 test("a fault of the machine is told once and stops everything", async () => {
   const { machine, socket, faults } = start();
   machine.fails = true;
-  socket.handlers?.onDatagram(from, new Uint8Array(1));
-  socket.handlers?.onDatagram(from, new Uint8Array(1));
+  socket.receive(new Uint8Array(1));
+  socket.receive(new Uint8Array(1));
   await turn();
   assert.equal(faults.length, 1);
   assert.deepEqual(machine.calls, ["datagram"]);

@@ -50,6 +50,7 @@ function makeConnection(chunks: number, takesAtOnce: boolean): Fixture {
     socket: socket as unknown as Socket,
     nowMs: () => 0,
     wake() {},
+    settle() {},
     onClosed() {},
   });
   for (let i = 0; i < chunks; i++) far.write(0, new Uint8Array(CHUNK_BYTES).fill(i));

@@ -12,7 +12,7 @@ import { MemoryStream } from "./memory-stream.ts";
 
 function forwarder(connectionsMax: number): TcpForwarder {
   const quota = new ConnectionQuota(silentLog, connectionsMax);
-  return new TcpForwarder({ log: silentLog, nowMs: () => performance.now(), wake() {}, quota });
+  return new TcpForwarder({ log: silentLog, nowMs: () => performance.now(), wake() {}, settle() {}, quota });
 }
 
 export class MemoryTunnel {

@@ -63,6 +63,7 @@ async function fillBuffer(offload: boolean): Promise<FullBufferResult> {
         received++;
       }
     },
+    onAllRead() {},
     onReady() {},
   });
   const to = routes.direct(socketAddress("127.0.0.1", receiver.localPort) as SocketAddress);
@@ -84,7 +85,7 @@ async function fillBuffer(offload: boolean): Promise<FullBufferResult> {
     transmit.segmentBytes = PACKET_BYTES;
     sender.send();
   }
-  sender.start({ onDatagram() {}, onReady: sendOn });
+  sender.start({ onDatagram() {}, onAllRead() {}, onReady: sendOn });
   sendOn();
   for (let i = 0; i < 1_000 && received + unreadPackets() - unreadBefore < BATCHES * BATCH_PACKETS; i++)
     await sleep(10);

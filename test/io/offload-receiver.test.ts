@@ -35,6 +35,7 @@ function makeReceiver(family: 4 | 6) {
   const received: { from: SocketAddress; bytes: number[] }[] = [];
   const handlers = {
     onDatagram: (from: SocketAddress, bytes: Uint8Array) => void received.push({ from, bytes: [...bytes] }),
+    onAllRead() {},
     onReady() {},
   };
   const deliver = (host: string, port: number, data: readonly number[]): void => {
@@ -293,7 +294,7 @@ test("what a handler throws does not go into libuv, and is not lost", () => {
     const libc = new MemoryLibc(8);
     const receiver = new OffloadReceiver({ libc, fd: 7, family: 4, counters: {}, parse: () => ({}) });
     const dgram = { recvStop() {}, recvStart() {} };
-    receiver.takeOver({ onDatagram() { throw new Error("a fault"); }, onReady() {} }, dgram);
+    receiver.takeOver({ onDatagram() { throw new Error("a fault"); }, onAllRead() {}, onReady() {} }, dgram);
     libc.inbox.push({ name: new Uint8Array(16).fill(1), data: Uint8Array.of(1) });
     libc.tell(true);
     process.on("uncaughtException", (error) => process.stdout.write("told: " + error.message));

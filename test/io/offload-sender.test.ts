@@ -189,7 +189,7 @@ test("a real kernel that refuses a batch still gets every packet, once", async (
   if (libc === undefined) return t.skip("koffi is not here, or the machine is not known");
   const receiver = await openUdpSocket({ host: "127.0.0.1", log: silentLog, offload: false });
   const received: number[] = [];
-  receiver.start({ onDatagram: (_from, bytes) => received.push(bytes.length), onReady() {} });
+  receiver.start({ onDatagram: (_from, bytes) => received.push(bytes.length), onAllRead() {}, onReady() {} });
   t.after(() => receiver.close());
   const fd = libc.socket(AF_INET, 2, 0);
   t.after(() => libc.close(fd));

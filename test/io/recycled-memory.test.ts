@@ -77,12 +77,19 @@ function troubled(socket: DatagramSocket, random: SeededRandom): DatagramSocket 
   const start = socket.start.bind(socket);
   socket.start = (handlers: DatagramHandlers) =>
     start({
+      onAllRead: () => handlers.onAllRead(),
       onReady: () => handlers.onReady(),
       onDatagram: (from, bytes) => {
         if (random.chance(0.02)) return;
         if (random.chance(0.02)) {
           const late = bytes.slice();
-          setTimeout(() => handlers.onDatagram(from, late), random.between(0, 8));
+          setTimeout(
+            () => {
+              handlers.onDatagram(from, late);
+              handlers.onAllRead();
+            },
+            random.between(0, 8),
+          );
         } else {
           handlers.onDatagram(from, bytes);
         }
@@ -138,6 +145,7 @@ class Side {
       log: silentLog,
       nowMs: monotonicNowMs,
       wake: () => this.driver.wake(),
+      settle: () => this.driver.settle(),
       quota: new ConnectionQuota(silentLog, 1_000),
     });
     this.driver.start();

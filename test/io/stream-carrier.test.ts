@@ -50,6 +50,7 @@ async function pair(context: TestContext): Promise<Pair> {
   const carrier = tcpCarrier(socket, { remote, budget, onClosed: () => closed.push(budget.usedBytes) });
   carrier.start({
     onDatagram: (from, bytes) => received.push({ from, bytes: Uint8Array.from(bytes) }),
+    onAllRead() {},
     onReady: () => assert.fail("it is always ready"),
   });
   return { carrier, other, received, closed };

@@ -56,6 +56,7 @@ async function openSocket(
       received.push({ sender: from, from: formatSocketAddress(from), bytes: [...bytes] });
       onReceived?.(socket);
     },
+    onAllRead() {},
     onReady() {},
   });
   t.after(() => socket.close());
@@ -310,7 +311,7 @@ test("a socket that is told by libuv holds the process up until it is closed, an
         socket.close();
         process.on("exit", () => process.stdout.write(sockets().some((link) => ours.includes(link)) ? "left open" : "closed"));
       },
-      onReady() {},
+      onAllRead() {}, onReady() {},
     });
     const { createSocket } = await import("node:dgram");
     const other = createSocket("udp4");

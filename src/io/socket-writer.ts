@@ -18,12 +18,12 @@ interface Internals {
 
 export class SocketWriter {
   private readonly socket: Socket;
-  private readonly libc: Libc | undefined;
+  private readonly libc: Libc | null | undefined;
   private readonly handle: Internals["_handle"];
   private readonly fd: number;
 
-  /** @param socket is connected. */
-  constructor(socket: Socket, libc: Libc | undefined = loadLibc()) {
+  /** @param socket is connected. @param libc null for none. */
+  constructor(socket: Socket, libc: Libc | null | undefined = loadLibc()) {
     this.socket = socket;
     this.libc = libc;
     this.handle = (socket as unknown as Internals)._handle;
@@ -33,7 +33,7 @@ export class SocketWriter {
   /** @returns how many of the bytes the kernel has; the rest is to be written in the ordinary way. */
   write(bytes: Uint8Array): number {
     const { socket, libc, handle, fd } = this;
-    if (libc === undefined || fd < 0 || (socket as unknown as Internals)._handle !== handle) return 0;
+    if (!libc || fd < 0 || (socket as unknown as Internals)._handle !== handle) return 0;
     // What Node holds back must not be overtaken, and after an end nothing is sent.
     if (socket.writableLength > 0 || socket.writableCorked > 0 || socket.writableEnded) return 0;
     return Math.max(0, libc.send(fd, bytes, MSG_DONTWAIT | MSG_NOSIGNAL));

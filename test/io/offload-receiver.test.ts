@@ -33,15 +33,17 @@ function makeReceiver(family: 4 | 6) {
   const receiver = new OffloadReceiver({ libc, fd: 7, family, counters, parse });
   latest = receiver;
   const received: { from: SocketAddress; bytes: number[] }[] = [];
+  /** How many had been received each time that no more was to come. */
+  const allRead: number[] = [];
   const handlers = {
     onDatagram: (from: SocketAddress, bytes: Uint8Array) => void received.push({ from, bytes: [...bytes] }),
-    onAllRead() {},
+    onAllRead: () => void allRead.push(received.length),
     onReady() {},
   };
   const deliver = (host: string, port: number, data: readonly number[]): void => {
     libc.inbox.push({ name: kernelAddress(family, host, port) as Uint8Array, data: Uint8Array.from(data) });
   };
-  return { receiver, received, parsed, counters, handlers, deliver };
+  return { receiver, received, allRead, parsed, counters, handlers, deliver };
 }
 
 test("what waits is handed on in order, with its length and its sender", () => {
@@ -250,6 +252,17 @@ test("a descriptor that libuv gives up, or that cannot be read so, is dgram's ag
     receiver.receive(handlers);
     assert.equal(received.length, 2);
   }
+});
+
+test("that all was read is told once for all that a turn brought, and not for a turn that brought nothing", () => {
+  const { receiver, allRead, handlers, deliver, dgram } = makeWatcher();
+  receiver.takeOver(handlers, dgram);
+  for (let i = 0; i < 3; i++) deliver("192.0.2.1", 80, [i]);
+  libc.tell?.(true);
+  libc.tell?.(true);
+  deliver("192.0.2.1", 80, [3]);
+  libc.tell?.(true);
+  assert.deepEqual(allRead, [3, 4]);
 });
 
 test("a turn for nothing is no reason to give anything up", () => {

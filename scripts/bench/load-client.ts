@@ -48,11 +48,19 @@ function pour(socket: Socket, counted: (bytes: number) => void): void {
   fill();
 }
 
-/** Streams in one direction; the warm-up is left out of the rate, but not of the bytes. */
+/**
+ * Streams in one direction. The warm-up is left out of the rate, but not of the bytes; it begins when data flow, because a forwarder
+ * that takes a connection at once may still have to make its own.
+ */
 async function bulk(direction: "down" | "up", streams: number, warmUpMs: number, durationMs: number): Promise<void> {
   let bytes = 0;
+  let flow = (): void => {};
+  const flows = new Promise<void>((resolve) => {
+    flow = resolve;
+  });
   const counted = (more: number): void => {
     bytes += more;
+    if (more > 0) flow();
   };
   const sockets = await Promise.all(Array.from({ length: streams }, () => open(direction)));
   let failures = 0;
@@ -61,6 +69,7 @@ async function bulk(direction: "down" | "up", streams: number, warmUpMs: number,
     if (direction === "up") pour(socket, counted);
     else socket.on("data", (chunk: Buffer) => counted(chunk.length));
   }
+  await flows;
   await sleep(warmUpMs);
   const [startMs, startBytes] = [performance.now(), bytes];
   say({ event: "warm" });

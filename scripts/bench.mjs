@@ -1,5 +1,5 @@
 // `npm run bench`: installs and builds what is missing, then runs the benchmark where it may build its networks, as root or inside a
-// user namespace. `npm run bench -- --quick` takes two minutes instead of eight; `--save` writes scripts/bench/RESULTS.md.
+// user namespace. `npm run bench -- --quick` takes two minutes instead of ten, and builds nothing; `--save` writes scripts/bench/RESULTS.md.
 // `--only TEXT` takes the measurements whose name has the text in it, `--of TEXT` the contenders, and the tunnel; both may be repeated.
 // With `--links` it is the emulated links that are measured, scripts/bench/link-bench.ts, and LINKS.md that is written.
 

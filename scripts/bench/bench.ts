@@ -13,12 +13,14 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Lab } from "../../test/lab/lab.ts";
 import { type BenchLab, type Contender, type LeftOut, READY_TIMEOUT_MS, SERVICE_PORT } from "./contender.ts";
+import { startDumbpipe } from "./dumbpipe-contender.ts";
 import { startFrp } from "./frp-contender.ts";
 import { startHyperdht } from "./hyperdht-contender.ts";
 import { measureIdle } from "./idle-usage.ts";
 import { describeMachine, describeUnrest } from "./machine-description.ts";
 import { idleMemory, type LoadTimes, measurements } from "./measurement.ts";
 import { startPlainTcp } from "./plain-tcp.ts";
+import { startRathole } from "./rathole-contender.ts";
 import { writeReport } from "./report.ts";
 import { Results } from "./results.ts";
 import { startSshForward } from "./ssh-forward.ts";
@@ -27,6 +29,7 @@ import { startTunnel, type TunnelContender } from "./tunnel-contender.ts";
 import { startWireguard } from "./wireguard-contender.ts";
 
 interface Plan {
+  /** For all that is measured; to set up and to build take their time before. */
   readonly limitMs: number;
   readonly roundsMax: number;
   readonly startsOfAKind: number;
@@ -36,7 +39,7 @@ interface Plan {
 }
 
 const full: Plan = {
-  limitMs: 470_000,
+  limitMs: 540_000,
   roundsMax: 5,
   startsOfAKind: 7,
   idleMs: 20_000,
@@ -44,7 +47,7 @@ const full: Plan = {
   times: { warmUpMs: 400, bulkMs: 1200, roundTripsMs: 1200, connectionsMs: 1200 },
 };
 const quick: Plan = {
-  limitMs: 110_000,
+  limitMs: 90_000,
   roundsMax: 2,
   startsOfAKind: 3,
   idleMs: 5000,
@@ -58,12 +61,6 @@ const SETTLE_MS = 3000;
 const IDLE = "idle";
 const START = "start";
 const WARM_UP: LoadTimes = { warmUpMs: 100, bulkMs: 700, roundTripsMs: 200, connectionsMs: 200 };
-const LEFT_OUT: readonly LeftOut[] = [
-  {
-    name: "dumbpipe, rathole",
-    reason: "written in Rust: this script builds nothing but npm packages and Go modules",
-  },
-];
 
 const { values: options } = parseArgs({
   options: {
@@ -92,7 +89,7 @@ const unrest = describeUnrest();
 const busyElsewhere: number[] = [];
 const results = new Results();
 const contenders: Contender[] = [];
-const leftOut: LeftOut[] = [...LEFT_OUT];
+const leftOut: LeftOut[] = [];
 const downloads = mkdtempSync(join(tmpdir(), "tunnel-bench-"));
 
 async function enter<T extends Contender>(name: string, start: () => Promise<T>): Promise<T | undefined> {
@@ -129,7 +126,11 @@ async function setUp(home: BenchLab, hard: BenchLab): Promise<TunnelContender | 
   await enter("tunnel, relayed", () => startTunnel(hard, "relay"));
   await enter("plain TCP", () => startPlainTcp(home));
   await enter("ssh -L", () => startSshForward(home));
-  await enter("hyperdht", () => startHyperdht(home, folderFor("hyperdht")));
+  const hyperdht = folderFor("hyperdht");
+  await enter("hyperdht", () => startHyperdht(home, hyperdht, "direct"));
+  await enter("hyperdht, relayed", () => startHyperdht(hard, hyperdht, "relay"));
+  await enter("rathole", () => startRathole(hard, folderFor("rathole"), !options.quick));
+  await enter("dumbpipe", () => startDumbpipe(home, !options.quick));
   if (options.quick) {
     leftOut.push({ name: "frp, wireguard-go", reason: "they would have to be built, which --quick does not do" });
   } else {
@@ -163,6 +164,7 @@ async function runRound(round: number, endMs: number): Promise<boolean> {
 }
 
 async function measureAll(tunnel: TunnelContender | undefined): Promise<number> {
+  const limitMs = elapsedMs() + plan.limitMs;
   await sleep(SETTLE_MS);
   for (const contender of contenders) {
     for (const [figure, value] of Object.entries(idleMemory(contender))) results.add(contender.name, figure, 0, value);
@@ -181,7 +183,7 @@ async function measureAll(tunnel: TunnelContender | undefined): Promise<number> 
   }
   const idlesAgain = measuresIdle && plan.idleRounds > 1;
   const idleAtEndMs = !idlesAgain ? 0 : (plan.idleRounds - 1) * (plan.idleMs + SETTLE_MS);
-  const endMs = plan.limitMs - idleAtEndMs;
+  const endMs = limitMs - idleAtEndMs;
   let rounds = 0;
   let longestMs = 0;
   while (rounds < plan.roundsMax && (rounds < 2 || elapsedMs() + longestMs < endMs)) {

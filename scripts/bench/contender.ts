@@ -26,6 +26,8 @@ export interface Contender {
   readonly processes: readonly ContenderProcess[];
   /** What it is, with its version, and what a reader of its figures has to know. */
   readonly description: string;
+  /** The ways of ours that it is compared with; the direct one where absent. */
+  readonly comparedWith?: readonly ("tunnel" | "tunnel, relayed")[];
   /** Told at the end whether it still is what it is called; a complaint or undefined. */
   readonly doubt?: () => string | undefined;
 }

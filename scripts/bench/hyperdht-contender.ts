@@ -1,8 +1,9 @@
 // hyperdht with a plain TCP forwarder on both sides, hyperdht-forwarder.ts, over a network of its nodes on the rendezvous's
-// host. The package is installed for the run into a folder of its own.
+// host, punched between home routers, or relayed through that host between symmetric NATs, which it cannot punch either. The package
+// is installed for the run into a folder of its own.
 
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LabProcess } from "../../test/lab/lab-process.ts";
@@ -22,9 +23,9 @@ function install(folder: string): void {
   if (result.status !== 0) throw new Error(`npm install hyperdht: ${result.error?.message ?? result.stderr.trim()}`);
 }
 
-/** @param folder where to install the package */
-export async function startHyperdht(lab: BenchLab, folder: string): Promise<Contender> {
-  install(folder);
+/** @param folder where to install the package, or where it has been already */
+export async function startHyperdht(lab: BenchLab, folder: string, via: "direct" | "relay"): Promise<Contender> {
+  if (!existsSync(join(folder, "node_modules", "hyperdht"))) install(folder);
   const manifest = readFileSync(join(folder, "node_modules", "hyperdht", "package.json"), "utf8");
   const { version } = JSON.parse(manifest) as { version: string };
   const start = async (node: LabNode, ...args: string[]): Promise<LabProcess> => {
@@ -36,11 +37,17 @@ export async function startHyperdht(lab: BenchLab, folder: string): Promise<Cont
     return program;
   };
   const bootstrap = await start(lab.rendezvous, "bootstrap");
-  const server = await start(lab.sites.A.host, "server", String(SERVICE_PORT));
-  const key = String(server.events[0]?.fields.key);
-  const client = await start(lab.sites.B.host, "client", key, String(LOCAL_PORT));
+  const keyOf = (program: LabProcess): string => String(program.events[0]?.fields.key);
+  const relay = via === "relay" ? await start(lab.rendezvous, "relay") : undefined;
+  const through = relay === undefined ? [] : [keyOf(relay)];
+  const server = await start(lab.sites.A.host, "server", String(SERVICE_PORT), ...through);
+  const client = await start(lab.sites.B.host, "client", keyOf(server), String(LOCAL_PORT), ...through);
+  const way =
+    relay === undefined
+      ? "punched through the same two NATs"
+      : "through a relay (blind-relay) on the rendezvous's host between the same two symmetric NATs";
   return {
-    name: "hyperdht",
+    name: relay === undefined ? "hyperdht" : "hyperdht, relayed",
     lab,
     client: lab.sites.B.host,
     host: "127.0.0.1",
@@ -49,7 +56,9 @@ export async function startHyperdht(lab: BenchLab, folder: string): Promise<Cont
       { role: "client", pid: client.pid },
       { role: "server", pid: server.pid },
       { role: "bootstrap", pid: bootstrap.pid },
+      ...(relay === undefined ? [] : [{ role: "relay", pid: relay.pid }]),
     ],
-    description: `hyperdht ${version}, punched through the same two NATs; a TCP forwarder by pipe(), one hyperdht connection a TCP connection, as hypertele does`,
+    comparedWith: [relay === undefined ? "tunnel" : "tunnel, relayed"],
+    description: `hyperdht ${version}, ${way}; a TCP forwarder by pipe(), one hyperdht connection a TCP connection, as hypertele does`,
   };
 }

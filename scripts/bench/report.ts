@@ -54,12 +54,10 @@ const withFigures = (body: readonly string[][], words: number): string[][] =>
   body.filter((cells) => cells.slice(words).some((text) => text !== NOTHING));
 
 function ratioTable({ results, contenders }: ReportInput): string {
-  const names = contenders.map(({ name }) => name);
-  const references = names.filter((name) => name !== "tunnel" && name !== "tunnel, relayed");
-  const pairs = [
-    ...references.map((reference) => ["tunnel", reference] as const),
-    ...(names.includes("tunnel, relayed") ? [["tunnel, relayed", "tunnel"] as const] : []),
-  ];
+  const pairs = contenders
+    .filter(({ name }) => name !== "tunnel")
+    .flatMap(({ name, comparedWith = ["tunnel"] }) => comparedWith.map((own) => [own, name] as const))
+    .map(([own, name]) => (name === "tunnel, relayed" ? ([name, own] as const) : ([own, name] as const)));
   const body = withFigures(
     rows.map((row) => [
       row.title,

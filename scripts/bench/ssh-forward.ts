@@ -5,9 +5,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type BenchLab, type Contender, READY_TIMEOUT_MS, SERVICE_PORT } from "./contender.ts";
-import { forwardPort } from "./plain-tcp.ts";
+import { forwardPort, listens } from "./plain-tcp.ts";
 
 const SSH_PORT = 2222;
 const LOCAL_PORT = 4100;
@@ -50,11 +49,7 @@ export async function startSshForward(lab: BenchLab): Promise<Contender> {
   const goal = `${userInfo().username}@${lab.sites.A.router.address}`;
   const argv = ["ssh", "-N", "-F", "/dev/null", ...options, "-p", String(SSH_PORT), "-L", forward, goal];
   const client = lab.spawn(lab.sites.B.host, argv, { title: "ssh" });
-  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
-  while ((await lab.exec(lab.sites.B.host, ["nc", "-z", "127.0.0.1", String(LOCAL_PORT)])).code !== 0) {
-    if (performance.now() > deadlineMs || !client.isRunning) throw new Error(`no forward:\n${client.tail()}`);
-    await sleep(100);
-  }
+  await listens(lab, client, LOCAL_PORT);
   const version = spawnSync("ssh", ["-V"], { encoding: "utf8" }).stderr.trim().split(",")[0];
   return {
     name: "ssh -L",

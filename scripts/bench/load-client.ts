@@ -89,12 +89,14 @@ async function roundTrips(durationMs: number, countMax: number): Promise<void> {
     sentMs = performance.now();
     socket.write(byte);
   };
-  const endMs = performance.now() + durationMs;
+  let endMs = Number.POSITIVE_INFINITY;
   await new Promise<void>((resolve, reject) => {
     socket.on("error", reject);
     socket.on("close", () => reject(new Error("the connection was closed")));
     socket.on("data", () => {
       timesMs.push(performance.now() - sentMs);
+      // The first may have waited for a forwarder to connect.
+      if (timesMs.length === 1) endMs = performance.now() + durationMs;
       if (performance.now() >= endMs || timesMs.length >= countMax) resolve();
       else send();
     });

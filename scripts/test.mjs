@@ -21,6 +21,7 @@ const GROUPS = [
   { name: "unit", parallel: cores, limitSeconds: 300 },
   { name: "rules", folder: "rules", parallel: cores, limitSeconds: 300 },
   { name: "sim", folder: "sim", parallel: cores, limitSeconds: 600 },
+  { name: "apps", folder: "apps", parallel: cores, limitSeconds: 300 },
   { name: "lab", folder: "lab", parallel: 1, limitSeconds: 300, inNamespaces: true, waiting: { parallel: 4 } },
 ];
 

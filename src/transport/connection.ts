@@ -7,11 +7,11 @@
 
 import { assert } from "../base/assert.ts";
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
+import type { Queueable } from "../base/fifo.ts";
 import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, RESPONSE_ROUTES_MAX } from "../base/limits.ts";
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
 import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
-import type { Queueable } from "../base/turn-queue.ts";
 import type { SessionKeys } from "../crypto/noise.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";

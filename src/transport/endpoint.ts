@@ -2,13 +2,13 @@
 // Connections that have nothing to do cost nothing: only those that were touched are asked, and deadlines stand in a heap.
 
 import { DeadlineHeap } from "../base/deadline-heap.ts";
+import { Fifo, TurnQueue } from "../base/fifo.ts";
 import { GRANULARITY_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { type Random, randomUint32 } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
-import { TurnQueue } from "../base/turn-queue.ts";
 import { dhPublicKeyOf, type Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import { DATA_BYTES_MIN, packetKind, packetLength, readSession } from "../wire/datagram.ts";
@@ -74,8 +74,7 @@ export class Endpoint {
   private readonly outgoing: Outgoing[] = [];
   /** Handshakes that give way to a stalled connection. */
   private readonly resuming = new Set<Connection>();
-  private events: EndpointEvent[] = [];
-  private eventsTaken = 0;
+  private readonly events = new Fifo<EndpointEvent>();
   /** Deadlines that had passed and brought nothing, which is never right. */
   staleDeadlines = 0;
   /** Packets that met silence: no such session, or not authentic. */
@@ -361,16 +360,7 @@ export class Endpoint {
 
   /** The next thing that a connection has to say. */
   pollEvent(): EndpointEvent | undefined {
-    const event = this.events[this.eventsTaken];
-    if (event === undefined) {
-      if (this.eventsTaken > 0) {
-        this.events = [];
-        this.eventsTaken = 0;
-      }
-      return undefined;
-    }
-    this.eventsTaken++;
-    return event;
+    return this.events.shift();
   }
 }
 

@@ -2,18 +2,19 @@
 // served before those that have been busy for a while, until it has sent its quantum; those take turns. So a keystroke
 // passes a download, and no stream starves another: after some quanta of newcomers an old stream has its turn.
 
+import { Fifo } from "../base/fifo.ts";
 import { FRESH_QUANTA_MAX, STREAM_QUANTUM_BYTES } from "../base/limits.ts";
 import type { Stream } from "./stream.ts";
 
 export class StreamScheduler {
-  private fresh: Stream[] = [];
-  private old: Stream[] = [];
+  private readonly fresh = new Fifo<Stream>();
+  private readonly old = new Fifo<Stream>();
   private blocked: Stream[] = [];
   /** What fresh streams have sent since an old one had its turn. */
   private freshBytes = 0;
 
   get isEmpty(): boolean {
-    return this.fresh.length === 0 && this.old.length === 0;
+    return this.fresh.size === 0 && this.old.size === 0;
   }
 
   /** The stream may have something to send now. */
@@ -26,9 +27,9 @@ export class StreamScheduler {
 
   /** @returns the stream whose turn it is. */
   get next(): Stream | undefined {
-    const old = this.old[0];
+    const old = this.old.first;
     if (old !== undefined && this.freshBytes >= FRESH_QUANTA_MAX * STREAM_QUANTUM_BYTES) return old;
-    return this.fresh[0] ?? old;
+    return this.fresh.first ?? old;
   }
 
   /** The stream of `next` sent this many bytes and has more. @param quantumBytes after which the next stream has its turn. */
@@ -54,7 +55,7 @@ export class StreamScheduler {
 
   /** The stream of `next` has nothing to send. A fresh one stands in line once more, lest it pass the others by stopping and starting. */
   emptied(stream: Stream): void {
-    const staysInLine = stream.queue === "fresh" && this.old.length > 0 && !stream.closed;
+    const staysInLine = stream.queue === "fresh" && this.old.size > 0 && !stream.closed;
     this.shift(stream);
     stream.queue = staysInLine ? "old" : "none";
     if (!staysInLine) return;
@@ -89,10 +90,9 @@ export class StreamScheduler {
 
   /** Takes a stream out, wherever it stands. */
   remove(stream: Stream): void {
-    for (const queue of [this.fresh, this.old, this.blocked]) {
-      const at = queue.indexOf(stream);
-      if (at >= 0) queue.splice(at, 1);
-    }
+    if (stream.queue === "fresh") this.fresh.remove(stream);
+    else if (stream.queue === "old") this.old.remove(stream);
+    else if (stream.queue === "blocked") this.blocked.splice(this.blocked.indexOf(stream), 1);
     stream.queue = "none";
   }
 }

@@ -6,6 +6,7 @@
 //             └─ identity reply ── RendezvousLinks   └─ Peer: candidates, punching, paths; streams go to the driver
 
 import type { SocketAddress } from "../base/address.ts";
+import { Fifo } from "../base/fifo.ts";
 import { RELAY_HEADER_BYTES } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode } from "../base/protocol-error.ts";
@@ -45,7 +46,7 @@ export type { AgentEvent } from "./agent-event.ts";
 
 export class Agent implements Machine {
   readonly identity: Identity;
-  private readonly events: AgentEvent[] = [];
+  private readonly events = new Fifo<AgentEvent>();
   private readonly endpoint: Endpoint;
   private readonly routes = new RouteTable();
   private readonly received = new ReceivedRoute(this.routes);
@@ -244,7 +245,7 @@ export class Agent implements Machine {
   }
 
   pollEvent(): AgentEvent | undefined {
-    if (this.events.length === 0) for (const peer of this.peers.values()) peer.tellPath();
+    if (this.events.size === 0) for (const peer of this.peers.values()) peer.tellPath();
     return this.events.shift();
   }
 

@@ -435,14 +435,16 @@ export const INITIATIONS_PER_SOURCE_PER_SECOND = 20;
 export const INITIATIONS_PER_SOURCE_BURST = 5;
 /** Addresses are hashed to this many rate limits, which exist only under load: 16 KiB. */
 export const INITIATION_SOURCES = 1_024;
-/** Routes to which a response is remembered to have gone: the relay, and what the initiator knows of the responder's addresses. */
-export const RESPONSE_ROUTES_MAX = 4;
+/** Routes by which one initiation is answered: the relay, and those from several addresses and links of the initiator. */
+export const RESPONSE_ROUTES_MAX = 8;
 /** A closing connection sends its CLOSE again, and answers with it, for this many probe timeouts (RFC 9000 §10.2). */
 export const CLOSING_PTO_COUNT = 3;
 /** An acknowledgement-only sender asks for an answer after this many packets, so that it can forget what it acknowledged. */
 export const ACK_ONLY_PACKETS_MAX = 64;
 /** Datagrams of the application that may wait for the window; beyond, the oldest goes. */
 export const DATAGRAM_QUEUE_MAX = 128;
+/** Loss, probe, acknowledgement, pacing, keepalive: so many of a path's deadlines may have passed before a late timer fires. */
+export const TIMEOUTS_AT_ONCE_MAX = 5;
 /** Packets in one batch: the kernel takes 64 segments a call. */
 export const BATCH_PACKETS_MAX = 64;
 

@@ -8,13 +8,15 @@
 import { assert } from "../base/assert.ts";
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
 import type { Queueable } from "../base/fifo.ts";
-import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, RESPONSE_ROUTES_MAX } from "../base/limits.ts";
+import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, TIMEOUTS_AT_ONCE_MAX } from "../base/limits.ts";
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
 import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { SessionKeys } from "../crypto/noise.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
+import { readSession } from "../wire/datagram.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
+import { AnsweredRoutes } from "./answered-routes.ts";
 import type { ConnectionConfig, ConnectionState } from "./connection-config.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { ControlQueue } from "./control-queue.ts";
@@ -43,7 +45,8 @@ export class Connection implements DeadlineEntry, Queueable {
 
   readonly role: "initiator" | "responder";
   readonly remoteIdentity: Uint8Array;
-  readonly localSession: number;
+  /** The number by which the peer addresses this connection; at a responder the first of several, until one has been used. */
+  localSession: number;
   /** The peer's number for this connection; 0 until the handshake told it. */
   remoteSession = 0;
   remoteInstance: Uint8Array = new Uint8Array(8);
@@ -53,6 +56,7 @@ export class Connection implements DeadlineEntry, Queueable {
   // Parts, for the sender and the receiver.
   readonly paths: PathTable;
   readonly probes: PathProbes;
+  readonly answered = new AnsweredRoutes();
   readonly routeProof: RouteProof;
   readonly spaces = new Map<number, ReceiveSpace>();
   readonly streams: StreamTable;
@@ -78,8 +82,6 @@ export class Connection implements DeadlineEntry, Queueable {
   private lastAuthenticatedMs: number;
   /** A packet under the keys came from the peer: it has the connection as well. */
   private isMutual = false;
-  /** Responder: where the response was sent. What comes from there has proved its route. */
-  private readonly responseRoutes: Route[] = [];
   private farewell: Farewell | undefined;
   private lastTimeoutMs = Number.NEGATIVE_INFINITY;
   private timeoutsAtOnce = 0;
@@ -166,12 +168,10 @@ export class Connection implements DeadlineEntry, Queueable {
     this.touch();
   }
 
-  /** Responder: the response went to this route; it is waited for what comes of it. */
-  onResponseSent(nowMs: number, route: Route): void {
+  /** Responder: the response went to this route and names `session` there; it is waited for what comes of it. */
+  onResponseSent(nowMs: number, route: Route, session: number): void {
     if (this.state === "handshaking") this.lastAuthenticatedMs = nowMs;
-    if (this.responseRoutes.length < RESPONSE_ROUTES_MAX && !this.responseRoutes.includes(route)) {
-      this.responseRoutes.push(route);
-    }
+    this.answered.add(session, route);
   }
 
   /** @param proved where the handshake went instead, when what came over `route` is no answer to anything sent there. */
@@ -194,7 +194,7 @@ export class Connection implements DeadlineEntry, Queueable {
     return this.state === "connected" ? this.streams.open() : undefined;
   }
 
-  /** Sends a challenge to the route, or `hopLimit` hops towards it; when it comes back a path is opened there. @returns false when too many are out. */
+  /** Sends a challenge to the route, or `hopLimit` hops towards it; its answer opens a path there. @returns false when too many are out. */
   probe(nowMs: number, route: Route, hopLimit?: number): boolean {
     if (this.state !== "connected") return false;
     this.touch();
@@ -302,6 +302,7 @@ export class Connection implements DeadlineEntry, Queueable {
   handlePacket(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.keys === undefined || this.state === "closed") return false;
     if (this.farewell !== undefined) return this.handleWhileClosing(nowMs, this.keys, this.farewell, bytes, start, end);
+    if (this.state === "handshaking") this.answered.addressed = readSession(bytes, start);
     const isAuthentic = this.receiver.handlePacket(nowMs, this.keys, route, bytes, start, end);
     if (this.wantsReview && this.state === "connected") {
       this.paths.review(nowMs);
@@ -333,7 +334,9 @@ export class Connection implements DeadlineEntry, Queueable {
     this.lastAuthenticatedMs = nowMs;
     this.isMutual = true;
     if (this.state === "handshaking" && this.role === "responder") {
-      this.confirm(nowMs, route, undefined, this.responseRoutes.includes(route) ? undefined : this.responseRoutes[0]);
+      const { addressed, proved } = this.answered;
+      this.localSession = addressed;
+      this.confirm(nowMs, route, undefined, proved === route ? undefined : proved);
     }
   }
 
@@ -397,6 +400,3 @@ export class Connection implements DeadlineEntry, Queueable {
     return true;
   }
 }
-
-/** Loss, probe, acknowledgement, pacing, keepalive: so many of a path's deadlines may have passed before a late timer fires. */
-const TIMEOUTS_AT_ONCE_MAX = 5;

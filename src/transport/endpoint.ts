@@ -18,7 +18,7 @@ import { Connection } from "./connection.ts";
 import type { ConnectionConfig } from "./connection-config.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { HandshakeInitiator } from "./handshake-initiator.ts";
-import { type Admit, type Admitted, HandshakeResponder } from "./handshake-responder.ts";
+import { type Admit, type Admitted, type HalfOpen, HandshakeResponder } from "./handshake-responder.ts";
 import { defaultSettings, type TransportSettings } from "./transport-settings.ts";
 
 /** The pre-shared key of a handshake without a ticket. */
@@ -66,7 +66,9 @@ export class Endpoint {
   private readonly log: Log;
   private readonly settings: TransportSettings;
   private readonly responder: HandshakeResponder;
+  /** By each number that a peer may use; a half-open connection may have several. */
   private readonly connections = new Map<number, Connection>();
+  private count = 0;
   /** Connections whose handshake is confirmed, by direction and peer. */
   private readonly confirmed = new Map<string, readonly Connection[]>();
   private readonly deadlines = new DeadlineHeap<Connection>();
@@ -91,7 +93,7 @@ export class Endpoint {
   }
 
   get connectionCount(): number {
-    return this.connections.size;
+    return this.count;
   }
 
   /** Initiations that met silence, by reason. */
@@ -138,8 +140,7 @@ export class Endpoint {
   }
 
   private create(nowMs: number, role: ConnectionConfig["role"], remoteIdentity: Uint8Array): Connection {
-    let localSession = 0;
-    while (localSession === 0 || this.connections.has(localSession)) localSession = randomUint32(this.random);
+    const localSession = this.freeSession();
     const connection: Connection = new Connection(nowMs, {
       role,
       remoteIdentity,
@@ -151,7 +152,14 @@ export class Endpoint {
       touch: () => this.touched.add(connection),
     });
     this.connections.set(localSession, connection);
+    this.count++;
     return connection;
+  }
+
+  private freeSession(): number {
+    let session = 0;
+    while (session === 0 || this.connections.has(session)) session = randomUint32(this.random);
+    return session;
   }
 
   // ---- input
@@ -212,8 +220,7 @@ export class Endpoint {
     if (!this.responder.isForUs(packet)) return;
     const earlier = this.responder.earlierResponse(nowMs, packet);
     if (earlier !== undefined) {
-      earlier.connection.onResponseSent(nowMs, route);
-      this.outgoing.push({ route, packet: earlier.response });
+      this.answerAgain(nowMs, route, earlier);
       return;
     }
     const cookieReply = this.responder.askForCookie(nowMs, route, packet);
@@ -225,19 +232,27 @@ export class Endpoint {
     if (admitted !== undefined) this.accept(nowMs, route, packet, admitted);
   }
 
+  /** The initiation has come once more. Over another route than before it gets the same answer under another number, which proves that route. */
+  private answerAgain(nowMs: number, route: Route, { connection, answer }: HalfOpen): void {
+    const { answered } = connection;
+    let session = answered.sessionAt(route);
+    if (session === undefined) {
+      if (connection.state !== "handshaking" || !answered.hasRoom) return;
+      session = this.freeSession();
+      this.connections.set(session, connection);
+    }
+    connection.onResponseSent(nowMs, route, session);
+    this.outgoing.push({ route, packet: this.responder.responseFrom(answer, session) });
+  }
+
   private accept(nowMs: number, route: Route, packet: Uint8Array, admitted: Admitted): void {
     const connection = this.create(nowMs, "responder", admitted.payload.identity);
-    const { response, keys } = this.responder.respond(
-      admitted,
-      connection.localSession,
-      this.instance,
-      this.parameters,
-    );
+    const { answer, keys } = this.responder.respond(admitted, this.instance, this.parameters);
     connection.onKeys(keys, admitted.remoteSession, admitted.payload.instance, admitted.payload.parameters);
-    connection.onResponseSent(nowMs, route);
-    this.outgoing.push({ route, packet: response });
+    connection.onResponseSent(nowMs, route, connection.localSession);
+    this.outgoing.push({ route, packet: this.responder.responseFrom(answer, connection.localSession) });
     this.touched.add(connection);
-    for (const evicted of this.responder.remember(nowMs, packet, response, connection)) {
+    for (const evicted of this.responder.remember(nowMs, packet, answer, connection)) {
       if (evicted.state === "handshaking") this.forget(evicted);
     }
   }
@@ -274,6 +289,9 @@ export class Endpoint {
 
   /** A confirmed connection takes over from older ones of the same direction between the same two instances. */
   private onConfirmed(nowMs: number, connection: Connection): void {
+    for (const session of connection.answered.sessions) {
+      if (session !== connection.localSession) this.connections.delete(session);
+    }
     const key = pairKey(connection.role, connection.remoteIdentity, connection.remoteInstance);
     const older = this.confirmed.get(key);
     this.confirmed.set(key, [...(older ?? []), connection]);
@@ -348,7 +366,12 @@ export class Endpoint {
   }
 
   private forget(connection: Connection): void {
+    if (this.connections.get(connection.localSession) !== connection) return;
     this.connections.delete(connection.localSession);
+    for (const session of connection.answered.sessions) {
+      if (this.connections.get(session) === connection) this.connections.delete(session);
+    }
+    this.count--;
     this.resuming.delete(connection);
     this.deadlines.delete(connection);
     const key = pairKey(connection.role, connection.remoteIdentity, connection.remoteInstance);

@@ -40,8 +40,15 @@ export interface Admitted {
   readonly remoteDhPublicKey: Uint8Array;
 }
 
+/** What an admitted initiation is answered with, but for our number. */
+export interface Answer {
+  readonly message: Uint8Array;
+  readonly remoteSession: number;
+  readonly mac1Key: Uint8Array;
+}
+
 export interface HalfOpen {
-  readonly response: Uint8Array;
+  readonly answer: Answer;
   readonly connection: Connection;
   readonly untilMs: number;
 }
@@ -137,22 +144,27 @@ export class HandshakeResponder {
     return { noise, payload, psk: admission.psk, remoteSession: readSession(packet, 0), remoteDhPublicKey: claimed };
   }
 
-  /** Answers. @returns the response and the keys of the connection to be. */
+  /** Answers. @returns the answer and the keys of the connection to be. */
   respond(
     admitted: Admitted,
-    session: number,
     instance: Uint8Array,
     parameters: TransportParameters,
-  ): { response: Uint8Array; keys: SessionKeys } {
+  ): { answer: Answer; keys: SessionKeys } {
     const message = admitted.noise.writeResponse(admitted.psk, encodeResponsePayload({ instance, parameters }));
-    const response = assembleResponse(session, admitted.remoteSession, message);
-    writeMac1(mac1KeyOf(admitted.remoteDhPublicKey), response, 0, response.length);
-    return { response, keys: admitted.noise.sessionKeys() };
+    const mac1Key = mac1KeyOf(admitted.remoteDhPublicKey);
+    return { answer: { message, remoteSession: admitted.remoteSession, mac1Key }, keys: admitted.noise.sessionKeys() };
+  }
+
+  /** @param session our number, by which whoever receives this will address us. @returns the whole response. */
+  responseFrom({ message, remoteSession, mac1Key }: Answer, session: number): Uint8Array {
+    const response = assembleResponse(session, remoteSession, message);
+    writeMac1(mac1Key, response, 0, response.length);
+    return response;
   }
 
   /** Remembers an answer. @returns half-open connections that have to make room. */
-  remember(nowMs: number, packet: Uint8Array, response: Uint8Array, connection: Connection): Connection[] {
-    this.halfOpen.set(this.keyOf(packet), { response, connection, untilMs: nowMs + HALF_OPEN_LIFE_MS });
+  remember(nowMs: number, packet: Uint8Array, answer: Answer, connection: Connection): Connection[] {
+    this.halfOpen.set(this.keyOf(packet), { answer, connection, untilMs: nowMs + HALF_OPEN_LIFE_MS });
     const evicted = this.expire(nowMs);
     while (this.halfOpen.size > HALF_OPEN_MAX) {
       const [key, oldest] = this.halfOpen.entries().next().value as [string, HalfOpen];

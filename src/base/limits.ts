@@ -707,8 +707,14 @@ export const DIAL_RETRY_MAX_MS = 15_000;
 export const DIAL_ANSWER_MS = 8_000;
 /** A stalled connection asks for a new relay channel this often. */
 export const RESUME_RETRY_MS = 3_000;
-/** Streams of one peer that have not brought their preamble yet. */
+/** Streams of all peers that have not brought their preamble yet: as many as one peer may open. */
 export const PREAMBLE_WAIT_MAX = 4096;
+/** Connections that others have made to us: at some 60 KiB each what a small machine has memory for … */
+export const PEERS_MAX = 1_024;
+/** … and those of one identity, which may run as several processes, and be killed and started again. */
+export const PEERS_PER_IDENTITY_MAX = 64;
+/** A connection that was silent for three keepalives may make room for another one. */
+export const PEER_SILENT_MS = 60_000;
 /** Routes of relayed packets that are remembered for the next packet. */
 export const RELAY_ROUTES_MAX = 1024;
 

@@ -52,8 +52,9 @@ export class Connection implements DeadlineEntry, Queueable {
   remoteInstance: Uint8Array = new Uint8Array(8);
   handshakeHash: Uint8Array = new Uint8Array(32);
   state: ConnectionState = "handshaking";
+  /** When the peer was last heard, in ms. */
+  heardAtMs: number;
 
-  // Parts, for the sender and the receiver.
   readonly paths: PathTable;
   readonly probes: PathProbes;
   readonly answered = new AnsweredRoutes();
@@ -79,7 +80,6 @@ export class Connection implements DeadlineEntry, Queueable {
   private keys: PacketKeys | undefined;
   private handshake: HandshakeInitiator | undefined;
   private idleTimeoutMs: number;
-  private lastAuthenticatedMs: number;
   /** A packet under the keys came from the peer: it has the connection as well. */
   private isMutual = false;
   private farewell: Farewell | undefined;
@@ -113,7 +113,7 @@ export class Connection implements DeadlineEntry, Queueable {
     this.sender = new PacketSender(this);
     this.receiver = new PacketReceiver(this);
     this.idleTimeoutMs = config.settings.idleTimeoutMs;
-    this.lastAuthenticatedMs = nowMs;
+    this.heardAtMs = nowMs;
   }
 
   // ---- handshake
@@ -170,14 +170,14 @@ export class Connection implements DeadlineEntry, Queueable {
 
   /** Responder: the response went to this route and names `session` there; it is waited for what comes of it. */
   onResponseSent(nowMs: number, route: Route, session: number): void {
-    if (this.state === "handshaking") this.lastAuthenticatedMs = nowMs;
+    if (this.state === "handshaking") this.heardAtMs = nowMs;
     this.answered.add(session, route);
   }
 
   /** @param proved where the handshake went instead, when what came over `route` is no answer to anything sent there. */
   private confirm(nowMs: number, route: Route, rttMs: number | undefined, proved: Route | undefined): void {
     this.state = "connected";
-    this.lastAuthenticatedMs = nowMs;
+    this.heardAtMs = nowMs;
     this.emit({ type: "connected" });
     if (proved === undefined) {
       this.paths.open(nowMs, route, rttMs);
@@ -331,7 +331,7 @@ export class Connection implements DeadlineEntry, Queueable {
 
   /** A packet under our keys came: the peer lives, and at the responder it confirms the handshake. */
   onAuthenticated(nowMs: number, route: Route): void {
-    this.lastAuthenticatedMs = nowMs;
+    this.heardAtMs = nowMs;
     this.isMutual = true;
     if (this.state === "handshaking" && this.role === "responder") {
       const { addressed, proved } = this.answered;
@@ -357,8 +357,8 @@ export class Connection implements DeadlineEntry, Queueable {
   private get idleAtMs(): number {
     if (this.state === "handshaking" && this.role === "initiator") return Number.POSITIVE_INFINITY;
     // A responder that was not heard of since its response has forgotten the handshake by then; a new one is needed.
-    if (!this.isMutual) return this.lastAuthenticatedMs + HALF_OPEN_LIFE_MS;
-    return this.lastAuthenticatedMs + this.idleTimeoutMs;
+    if (!this.isMutual) return this.heardAtMs + HALF_OPEN_LIFE_MS;
+    return this.heardAtMs + this.idleTimeoutMs;
   }
 
   /** Whether a deadline has passed that handleTimeout was not called for yet; a few may fall due at one moment. */

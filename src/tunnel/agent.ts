@@ -10,7 +10,6 @@ import { Fifo } from "../base/fifo.ts";
 import { RELAY_HEADER_BYTES } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode } from "../base/protocol-error.ts";
-import type { Random } from "../base/random.ts";
 import { type Carrier, MAIN_CARRIER, RouteTable } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
@@ -34,6 +33,7 @@ import { OwnSockets } from "./own-sockets.ts";
 import { OwnStreams } from "./own-streams.ts";
 import { OwnStun } from "./own-stun.ts";
 import { Peer } from "./peer.ts";
+import { PeerLimit } from "./peer-limit.ts";
 import { ReceivedRoute } from "./received-route.ts";
 import { RelayRoutes } from "./relay-routes.ts";
 import type { RendezvousPlace } from "./rendezvous-link.ts";
@@ -51,11 +51,11 @@ export class Agent implements Machine {
   private readonly routes = new RouteTable();
   private readonly received = new ReceivedRoute(this.routes);
   private readonly relayRoutes = new RelayRoutes(this.routes);
-  private readonly random: Random;
-  private readonly directAfterMs: number;
+  private readonly config: AgentConfig;
   private readonly services = new ServiceTable();
   private readonly incoming = new IncomingStreams();
   private readonly peers = new Map<Connection, Peer>();
+  private readonly peerLimit = new PeerLimit();
   private readonly dials = new Dials();
   private readonly rendezvous: RendezvousLinks;
   private readonly network: OwnNetwork;
@@ -67,8 +67,7 @@ export class Agent implements Machine {
 
   constructor(config: AgentConfig) {
     this.identity = config.identity;
-    this.random = config.random;
-    this.directAfterMs = config.settings?.directAfterMs ?? 0;
+    this.config = config;
     this.network = new OwnNetwork(config.settings?.spray ?? true);
     this.endpoint = new Endpoint({
       identity: config.identity,
@@ -156,7 +155,7 @@ export class Agent implements Machine {
   /** Keeps connecting, and reconnecting, to a peer's service. */
   dial(nowMs: number, options: DialOptions): Dial {
     const dial = new Dial(nowMs, options, {
-      random: this.random,
+      random: this.config.random,
       routes: this.routes,
       emit: (event) => this.events.push(event),
       connect: (at: number, to: ConnectOptions) => this.endpoint.connect(at, to),
@@ -220,13 +219,12 @@ export class Agent implements Machine {
     this.rendezvous.handleTimeout(nowMs);
     this.stun.handleTimeout(nowMs);
     this.dials.handleTimeout(nowMs);
-    for (const peer of this.peers.values()) if (peer.pollTimeout() <= nowMs) this.handlePeerTimeout(nowMs, peer);
+    for (const peer of this.peers.values()) {
+      if (peer.pollTimeout() > nowMs) continue;
+      peer.handleTimeout(nowMs);
+      if (peer.connection.isStalled && peer.unansweredChannels >= 2) this.dials.redial(nowMs, peer);
+    }
     this.handleEndpointEvents(nowMs);
-  }
-
-  private handlePeerTimeout(nowMs: number, peer: Peer): void {
-    peer.handleTimeout(nowMs);
-    if (peer.connection.isStalled && peer.unansweredChannels >= 2) this.dials.redial(nowMs, peer);
   }
 
   pollTimeout(): number {
@@ -315,12 +313,13 @@ export class Agent implements Machine {
   }
 
   private onConnected(nowMs: number, connection: Connection): void {
+    if (!this.peerLimit.makeRoom(nowMs, connection, this.peers.keys())) return;
     const peer = new Peer(nowMs, connection, {
       routes: this.routes,
-      random: this.random,
+      random: this.config.random,
       sockets: this.sockets,
       streams: this.streams,
-      directAfterMs: this.directAfterMs,
+      directAfterMs: this.config.settings?.directAfterMs ?? 0,
       network: this.network,
       queryMappedAddress: (at, carrier) => this.stun.queryMappedAddress(at, carrier),
       emit: (event) => this.events.push(event),

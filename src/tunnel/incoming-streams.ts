@@ -1,8 +1,10 @@
 // Streams that peers opened and that have not said yet what they want. The preamble is read here; a stream that is admitted is
-// handed on with the application's first bytes put back, any other is reset.
+// handed on with the application's first bytes put back, any other is reset. Where too many wait, the oldest of whoever has most of
+// them makes room: streams that never speak cost their own opener's, and nobody else's.
 
 import { PREAMBLE_WAIT_MAX } from "../base/limits.ts";
 import { ProtocolError } from "../base/protocol-error.ts";
+import type { Connection } from "../transport/connection.ts";
 import type { Stream } from "../transport/stream.ts";
 import { decodePreamble, PREAMBLE_BYTES_MAX, type Preamble } from "../wire/preamble.ts";
 import { streamCode } from "../wire/stream-code.ts";
@@ -11,6 +13,8 @@ import type { Service } from "./service.ts";
 export class IncomingStreams {
   /** What has come of each preamble so far. */
   private readonly waiting = new Map<Stream, Uint8Array>();
+  /** The same streams by their connection, the oldest first. */
+  private readonly byConnection = new Map<Connection, Set<Stream>>();
 
   has(stream: Stream): boolean {
     return this.waiting.has(stream);
@@ -18,18 +22,34 @@ export class IncomingStreams {
 
   /** A peer opened the stream. */
   add(nowMs: number, stream: Stream): void {
-    if (this.waiting.size >= PREAMBLE_WAIT_MAX) this.refuse(nowMs, stream, streamCode.outOfResources);
-    else this.waiting.set(stream, new Uint8Array(0));
+    this.waiting.set(stream, new Uint8Array(0));
+    const { connection } = stream;
+    const own = this.byConnection.get(connection);
+    if (own === undefined) this.byConnection.set(connection, new Set([stream]));
+    else own.add(stream);
+    if (this.waiting.size <= PREAMBLE_WAIT_MAX) return;
+    const oldest = this.oldestOfMost();
+    this.delete(oldest);
+    this.refuse(nowMs, oldest, streamCode.outOfResources);
+  }
+
+  private oldestOfMost(): Stream {
+    let most: Set<Stream> | undefined;
+    for (const streams of this.byConnection.values()) if (streams.size > (most?.size ?? 0)) most = streams;
+    return most?.values().next().value as Stream;
   }
 
   /** The stream is gone, or reset by its opener. */
   delete(stream: Stream): void {
-    this.waiting.delete(stream);
+    if (!this.waiting.delete(stream)) return;
+    const own = this.byConnection.get(stream.connection);
+    own?.delete(stream);
+    if (own?.size === 0) this.byConnection.delete(stream.connection);
   }
 
   /** The opener gave the stream up before it had said what it wants. */
   giveUp(nowMs: number, stream: Stream): void {
-    this.waiting.delete(stream);
+    this.delete(stream);
     this.refuse(nowMs, stream, streamCode.noLongerWanted);
   }
 
@@ -53,7 +73,7 @@ export class IncomingStreams {
       this.waiting.set(stream, bytes);
       return undefined;
     }
-    this.waiting.delete(stream);
+    this.delete(stream);
     const service = decoded === undefined || decoded === "incomplete" ? undefined : find(decoded.preamble);
     if (service === undefined || decoded === undefined || decoded === "incomplete") {
       this.refuse(nowMs, stream, streamCode.notAdmitted);

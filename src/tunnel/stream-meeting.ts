@@ -9,6 +9,7 @@ import {
   PUNCH_REST_MAX_MS,
   PUNCH_REST_MS,
   RENDEZVOUS_UDP_HOLD_MS,
+  SIMULTANEOUS_OPEN_MS,
 } from "../base/limits.ts";
 import { type Carrier, isStreamCarrier, type Route, type RouteTable } from "../base/route.ts";
 import type { Connection } from "../transport/connection.ts";
@@ -36,6 +37,8 @@ export class StreamMeeting implements StreamOwner {
   private askedFor = "";
   private attempts = 0;
   private meetAtMs = NEVER;
+  /** Until then the driver is trying. The peer can name another address as often as it likes, and gets one attempt at a time. */
+  private busyUntilMs = Number.NEGATIVE_INFINITY;
   /** Connections to the peer, each by its route. */
   private readonly opened = new Map<Carrier, Route>();
   /** When those that carry no working path are closed; UDP has that long to fail again. */
@@ -68,7 +71,7 @@ export class StreamMeeting implements StreamOwner {
     if (key === this.askedFor) return;
     this.askedFor = key;
     this.attempts = 0;
-    this.meetAtMs = key === "" ? NEVER : this.notBeforeMs;
+    this.meetAtMs = key === "" ? NEVER : Math.max(this.notBeforeMs, this.busyUntilMs);
   }
 
   pollTimeout(): number {
@@ -88,6 +91,7 @@ export class StreamMeeting implements StreamOwner {
     // The peer rests for as long, so that the two come together again.
     this.meetAtMs = nowMs + Math.min(PUNCH_REST_MS * 2 ** this.attempts, PUNCH_REST_MAX_MS);
     this.attempts++;
+    this.busyUntilMs = nowMs + SIMULTANEOUS_OPEN_MS;
     this.goal = { to: "peer", remote: target, beside: own.carrier };
     this.context.streams.want(this.goal, this);
   }

@@ -2,12 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
 import {
   RENDEZVOUS_UDP_HOLD_MS,
   RENDEZVOUS_UDP_PATIENCE_MS,
   RENDEZVOUS_UDP_RETRY_MAX_MS,
+  SIMULTANEOUS_OPEN_MS,
   STREAM_IDLE_MS,
 } from "../../src/base/limits.ts";
+import type { Connection } from "../../src/transport/connection.ts";
+import { encodeCandidates } from "../../src/wire/candidate.ts";
 import { forSeeds } from "../sim/for-seeds.ts";
 import { World } from "../sim/world.ts";
 import { type AgentHost, Deployment, type Exchange } from "./deployment.ts";
@@ -56,6 +60,32 @@ test("of several streams the first that answers is used, and the others are clos
   world.runFor(1_000);
   assert.equal(streams.links.size, 2);
   assert.deepEqual(oversOf(deployment.laptop), ["relay tcp"]);
+});
+
+test("a peer that names another address all the time makes an agent connect to one of them at a time", () => {
+  const world = new World({ seed: 3 });
+  const deployment = new Deployment(world, { a: "udpBlocked", b: "udpBlocked" });
+  new StreamConnections(deployment);
+  deployment.expose();
+  deployment.connect();
+  world.runFor(1_000);
+  const { laptop, device } = deployment;
+  const { peers } = laptop.agent as unknown as { readonly peers: ReadonlyMap<Connection, unknown> };
+  const connection = [...peers.keys()][0] as Connection;
+  const say = connection.sendCandidates.bind(connection);
+  Object.assign(connection, { sendCandidates: () => {} });
+  const wanted = (): number =>
+    device.events.filter((event) => event.type === "carrier-wanted" && event.goal.to === "peer").length;
+  const before = wanted();
+  const nat = { mapping: "unknown", filtering: "unknown", portsPreserved: false } as const;
+  for (let port = 1; port <= 1_000; port++) {
+    const address = socketAddress("203.0.113.200", port) as SocketAddress;
+    const candidates = [{ type: "server-reflexive", transport: "tcp", address }] as const;
+    laptop.host.input(() => say(encodeCandidates({ nat, candidates })));
+    world.runFor(30);
+  }
+  const count = wanted() - before;
+  assert.ok(count >= 2 && count <= 1 + 30_000 / SIMULTANEOUS_OPEN_MS, `${count} times`);
 });
 
 test("two agents over TCP look for a direct connection, and use it", () => {

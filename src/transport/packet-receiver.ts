@@ -165,6 +165,10 @@ export class PacketReceiver implements FrameVisitor {
     if (this.isOver || status !== pathStatus.abandoned) return;
     this.connection.spaces.delete(path);
     this.retired.insert(path, path + 1);
+    // Path ids are given out in order: between those given up lie the few that the peer still has, or has not told of yet.
+    if (this.retired.rangeCount > RECEIVE_SPACES_MAX + 1) {
+      throw new ProtocolError(closeCode.violation, `paths were given up in ${this.retired.rangeCount} pieces`);
+    }
   }
 
   onObservedAddress(_sequence: number, address: SocketAddress): void {

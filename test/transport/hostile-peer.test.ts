@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   DATAGRAM_BYTES_MIN,
+  PATH_NUMBER_MAX,
   PROBES_AUTOMATIC_MAX,
   PROBES_OUT_MAX,
   RECEIVE_BLOCK_BYTES,
@@ -88,6 +89,17 @@ test("paths that are opened and given up by the ten thousand leave little behind
   }
   assert.equal(puppet.closeCode, undefined);
   assert.ok(puppet.connection.spaces.size <= 2);
+});
+
+test("whoever gives up paths that it never had, and leaves every other one out, breaks the rules", () => {
+  const puppet = new PuppetPeer();
+  for (let path = PATH_NUMBER_MAX; path > 0 && puppet.closeCode === undefined; path -= 2) {
+    puppet.send([{ type: "path-status", path, sequence: 1, status: 0 }]);
+    const gone = (PATH_NUMBER_MAX - path) / 2 + 1;
+    // A peer that keeps the rules has told of all but those that it may have at once.
+    assert.ok(gone <= RECEIVE_SPACES_MAX + 2, `${gone} pieces are remembered`);
+  }
+  assert.equal(puppet.closeCode, closeCode.violation);
 });
 
 test("a packet of a path that was given up is refused, also one that never came before", () => {

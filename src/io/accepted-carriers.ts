@@ -3,10 +3,11 @@
 
 import type { Socket } from "node:net";
 import type { SocketAddress } from "../base/address.ts";
+import { hostKey } from "../base/host-key.ts";
 import { STREAM_CARRIER_MIN, STREAMS_PER_HOST_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Carrier } from "../base/route.ts";
-import { HostQuota, hostKey } from "../rendezvous/host-quota.ts";
+import { HostQuota } from "../rendezvous/host-quota.ts";
 import { ConnectionQuota } from "./connection-quota.ts";
 import { QueueBudget } from "./packet-queue.ts";
 import type { StreamCarrier, StreamCarrierOptions } from "./stream-carrier.ts";

@@ -1,6 +1,7 @@
 // The agents that are connected, by connection, by instance and by address, and how many of them there may be: in all, from
 // one host, and of one identity. An instance that connects anew finds its session again.
 
+import { hostKey } from "../base/host-key.ts";
 import {
   AGENTS_MAX,
   AGENTS_PER_HOST_MAX,
@@ -11,7 +12,7 @@ import { isStreamCarrier, type Route } from "../base/route.ts";
 import type { Connection } from "../transport/connection.ts";
 import { AgentSession } from "./agent-session.ts";
 import { byteKey } from "./byte-key.ts";
-import { HostQuota, hostKey } from "./host-quota.ts";
+import { HostQuota } from "./host-quota.ts";
 
 /** What an operator may choose; the defaults are in base/limits.ts with their reasons. */
 export interface AgentBounds {

@@ -1,17 +1,7 @@
 // How much one host may hold of something that is scarce for all: agents, relay channels. Identities cost nothing, addresses
-// do; so the address is what is counted. An IPv6 customer owns at least a /56 (RFC 6177), which counts as one host.
+// do; so the address is what is counted.
 
-import { parseIp, type SocketAddress } from "../base/address.ts";
 import { assert } from "../base/assert.ts";
-
-const IPV6_PREFIX_BYTES = 7;
-
-/** @returns what an address is counted under: the IPv4 address, or the first 56 bits of an IPv6 one. */
-export function hostKey(address: SocketAddress): string {
-  if (address.family === 4) return address.host;
-  const bytes = parseIp(address.host);
-  return bytes === undefined ? address.host : `${bytes.subarray(0, IPV6_PREFIX_BYTES).join(".")}/56`;
-}
 
 export class HostQuota {
   private readonly held = new Map<string, number>();

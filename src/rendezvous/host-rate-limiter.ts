@@ -3,6 +3,7 @@
 // what is answered to senders nobody has authenticated: STUN and identity requests.
 
 import type { SocketAddress } from "../base/address.ts";
+import { hostKey } from "../base/host-key.ts";
 import { HOST_RATE_BUCKETS } from "../base/limits.ts";
 import { type Random, randomUint32 } from "../base/random.ts";
 
@@ -24,7 +25,7 @@ export class HostRateLimiter {
 
   /** @returns whether the host of `address` may have one more answer now. */
   take(nowMs: number, address: SocketAddress): boolean {
-    const i = this.bucketOf(address.host);
+    const i = this.bucketOf(hostKey(address));
     const elapsedMs = nowMs - (this.filledAtMs[i] as number);
     const tokens = Math.min(this.burst, (this.tokens[i] as number) + elapsedMs * this.ratePerMs);
     this.filledAtMs[i] = nowMs;
@@ -32,7 +33,7 @@ export class HostRateLimiter {
     return tokens >= 1;
   }
 
-  /** FNV-1a over the canonical text, seeded. */
+  /** FNV-1a over the host's key, seeded. */
   private bucketOf(host: string): number {
     let hash = this.seed;
     for (let i = 0; i < host.length; i++) hash = Math.imul(hash ^ host.charCodeAt(i), 0x01000193);

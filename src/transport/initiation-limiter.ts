@@ -2,6 +2,7 @@
 // its address; this keeps a single one from wearing the responder down all the same (WireGuard whitepaper §5.3). Sources are
 // hashed under a secret seed to a fixed number of buckets, so nobody can choose whose bucket to share.
 
+import { hostKey } from "../base/host-key.ts";
 import { INITIATION_SOURCES, INITIATIONS_PER_SOURCE_BURST, INITIATIONS_PER_SOURCE_PER_SECOND } from "../base/limits.ts";
 import { type Random, randomUint32 } from "../base/random.ts";
 import type { Route } from "../base/route.ts";
@@ -18,7 +19,7 @@ export class InitiationLimiter {
   /** @returns whether one more initiation from this route may be looked into now. */
   take(nowMs: number, route: Route): boolean {
     // Who changes its port is the same source; a relay's channel is one each.
-    const i = this.bucketOf(route.via === "direct" ? route.remote.host : route.key);
+    const i = this.bucketOf(route.via === "direct" ? hostKey(route.remote) : route.key);
     const filled = ((nowMs - (this.filledAtMs[i] as number)) * INITIATIONS_PER_SOURCE_PER_SECOND) / 1000;
     const tokens = Math.min(INITIATIONS_PER_SOURCE_BURST, (this.tokens[i] as number) + filled);
     this.filledAtMs[i] = nowMs;

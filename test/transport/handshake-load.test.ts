@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SocketAddress } from "../../src/base/address.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { addressOf, give, Tap, type TappedDatagram, take } from "./datagram-tap.ts";
 import { EndpointMachine } from "./endpoint-machine.ts";
@@ -85,20 +86,31 @@ test("a forged cookie reply changes nothing, and cookies one after another are n
   assert.ok(initiations <= 3, `${initiations} initiations without any time passing`);
 });
 
-test("with a cookie an address may still not knock without end", () => {
-  const tap = pair();
+/** Knocks 200 times with a cookie, each time from the address for that. @returns how often there was an answer. */
+function knockWithCookies(tap: Tap, from: (i: number) => SocketAddress): number {
   load(tap, 101);
   let answered = 0;
   const machine = new EndpointMachine(new SeededRandom(12));
   for (let i = 0; i < 200; i++) {
-    give(tap.b, tap.nowMs, elsewhere, initiation(tap, machine));
+    give(tap.b, tap.nowMs, from(i), initiation(tap, machine));
     give(machine, tap.nowMs, tap.addressB, take(tap.b, tap.nowMs));
-    give(tap.b, tap.nowMs, elsewhere, take(machine, tap.nowMs));
+    give(tap.b, tap.nowMs, from(i), take(machine, tap.nowMs));
     if (take(tap.b, tap.nowMs).some(({ bytes }) => bytes[0] === 0xc2)) answered++;
   }
+  return answered;
+}
+
+test("with a cookie an address may still not knock without end", () => {
+  const tap = pair();
+  const answered = knockWithCookies(tap, () => elsewhere);
   assert.ok(answered <= 30, `${answered} handshakes for one address in no time`);
   // Somebody else is served all the same.
   const connection = tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
   tap.settle();
   assert.equal(connection.state, "connected");
+});
+
+test("all addresses of one IPv6 customer knock as one", () => {
+  const answered = knockWithCookies(pair(), (i) => addressOf(`2001:db8:0:${(i % 7).toString(16)}::${i + 1}`));
+  assert.ok(answered <= 30, `${answered} handshakes for one customer in no time`);
 });

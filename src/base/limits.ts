@@ -435,6 +435,12 @@ export const INITIATIONS_PER_SOURCE_PER_SECOND = 20;
 export const INITIATIONS_PER_SOURCE_BURST = 5;
 /** Addresses are hashed to this many rate limits, which exist only under load: 16 KiB. */
 export const INITIATION_SOURCES = 1_024;
+/** Handshakes in one turn: some 4 ms of a fast processor, for which everything else waits. */
+export const HANDSHAKES_PER_TURN = 4;
+/** Initiations that wait for their turn: what a fast processor answers in a second. */
+export const INITIATIONS_WAITING_MAX = 1_024;
+/** One that has waited longer and was not sent again has been given up by its sender: see HANDSHAKE_RETRY_MS. */
+export const INITIATION_WAIT_MS = 4_000;
 /** Routes by which one initiation is answered: the relay, and those from several addresses and links of the initiator. */
 export const RESPONSE_ROUTES_MAX = 8;
 /** A closing connection sends its CLOSE again, and answers with it, for this many probe timeouts (RFC 9000 §10.2). */

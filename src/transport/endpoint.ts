@@ -14,11 +14,13 @@ import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import { DATA_BYTES_MIN, packetKind, packetLength, readSession } from "../wire/datagram.ts";
 import { responseReceiverSession } from "../wire/handshake-packet.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
+import { ConfirmedConnections } from "./confirmed-connections.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionConfig } from "./connection-config.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { HandshakeInitiator } from "./handshake-initiator.ts";
 import { type Admit, type Admitted, type HalfOpen, HandshakeResponder } from "./handshake-responder.ts";
+import { InitiationQueue } from "./initiation-queue.ts";
 import { defaultSettings, type TransportSettings } from "./transport-settings.ts";
 
 /** The pre-shared key of a handshake without a ticket. */
@@ -69,14 +71,14 @@ export class Endpoint {
   /** By each number that a peer may use; a half-open connection may have several. */
   private readonly connections = new Map<number, Connection>();
   private count = 0;
-  /** Connections whose handshake is confirmed, by direction and peer. */
-  private readonly confirmed = new Map<string, readonly Connection[]>();
+  private readonly confirmed = new ConfirmedConnections();
   private readonly deadlines = new DeadlineHeap<Connection>();
   private readonly touched = new TurnQueue<Connection>();
   private readonly outgoing: Outgoing[] = [];
   /** Handshakes that give way to a stalled connection. */
   private readonly resuming = new Set<Connection>();
   private readonly events = new Fifo<EndpointEvent>();
+  private readonly initiations = new InitiationQueue();
   /** Deadlines that had passed and brought nothing, which is never right. */
   staleDeadlines = 0;
   /** Packets that met silence: no such session, or not authentic. */
@@ -228,8 +230,21 @@ export class Endpoint {
       if (cookieReply !== "silence") this.outgoing.push({ route, packet: cookieReply });
       return;
     }
-    const admitted = this.responder.read(route, packet);
-    if (admitted !== undefined) this.accept(nowMs, route, packet, admitted);
+    this.initiations.add(nowMs, route, this.responder.keyOf(packet), packet);
+  }
+
+  /** Looks into initiations that wait, a few in each turn. @returns whether there is an answer to be sent. */
+  private answerWaiting(nowMs: number): boolean {
+    for (let next = this.initiations.take(nowMs); next !== undefined; next = this.initiations.take(nowMs)) {
+      const { route, packet } = next;
+      // It may have come by several routes, and have been answered over another one meanwhile.
+      const earlier = this.responder.earlierResponse(nowMs, packet);
+      const admitted = earlier === undefined ? this.responder.read(route, packet) : undefined;
+      if (earlier !== undefined) this.answerAgain(nowMs, route, earlier);
+      else if (admitted !== undefined) this.accept(nowMs, route, packet, admitted);
+      if (this.outgoing.length > 0) return true;
+    }
+    return false;
   }
 
   /** The initiation has come once more. Over another route than before it gets the same answer under another number, which proves that route. */
@@ -277,7 +292,7 @@ export class Endpoint {
    * more than a new one. It is asked over the route of the answer; should that bring nothing, the next handshake replaces it.
    */
   private resumeInstead(nowMs: number, fresh: Connection, instance: Uint8Array, route: Route): boolean {
-    for (const other of this.confirmed.get(pairKey("initiator", fresh.remoteIdentity, instance)) ?? []) {
+    for (const other of this.confirmed.of("initiator", fresh.remoteIdentity, instance)) {
       if (other.state !== "connected" || !other.isStalled || other.wasResumed) continue;
       other.wasResumed = true;
       other.probe(nowMs, route);
@@ -292,10 +307,7 @@ export class Endpoint {
     for (const session of connection.answered.sessions) {
       if (session !== connection.localSession) this.connections.delete(session);
     }
-    const key = pairKey(connection.role, connection.remoteIdentity, connection.remoteInstance);
-    const older = this.confirmed.get(key);
-    this.confirmed.set(key, [...(older ?? []), connection]);
-    for (const other of older ?? []) {
+    for (const other of this.confirmed.add(connection)) {
       if (other.state !== "connected") continue;
       other.close(nowMs, closeCode.replaced, "a newer connection between the same two took over");
     }
@@ -315,16 +327,12 @@ export class Endpoint {
 
   /** @returns when handleTimeout wants to be called, in ms; asked when pollTransmit has returned false. */
   pollTimeout(): number {
-    return this.deadlines.earliestMs;
+    return Math.min(this.deadlines.earliestMs, this.initiations.pollTimeout());
   }
 
   /** Fills `out` with the next batch of any connection. @returns false when there is nothing. */
   pollTransmit(nowMs: number, out: Transmit): boolean {
-    const ready = this.outgoing.shift();
-    if (ready !== undefined) {
-      out.prefixed(ready.route, ready.packet);
-      return true;
-    }
+    if (this.transmitReady(out)) return true;
     const { touched } = this;
     for (let connection = touched.first; connection !== undefined; connection = touched.first) {
       if (connection.pollTransmit(nowMs, out)) {
@@ -342,7 +350,13 @@ export class Endpoint {
       touched.removeFirst();
       this.settle(nowMs, connection);
     }
-    return false;
+    return this.answerWaiting(nowMs) && this.pollTransmit(nowMs, out);
+  }
+
+  private transmitReady(out: Transmit): boolean {
+    const ready = this.outgoing.shift();
+    if (ready !== undefined) out.prefixed(ready.route, ready.packet);
+    return ready !== undefined;
   }
 
   /** @param first in line */
@@ -374,20 +388,11 @@ export class Endpoint {
     this.count--;
     this.resuming.delete(connection);
     this.deadlines.delete(connection);
-    const key = pairKey(connection.role, connection.remoteIdentity, connection.remoteInstance);
-    const left = this.confirmed.get(key)?.filter((other) => other !== connection);
-    if (left === undefined) return;
-    if (left.length === 0) this.confirmed.delete(key);
-    else this.confirmed.set(key, left);
+    this.confirmed.delete(connection);
   }
 
   /** The next thing that a connection has to say. */
   pollEvent(): EndpointEvent | undefined {
     return this.events.shift();
   }
-}
-
-/** One key for all connections of one direction between the same two instances. */
-function pairKey(role: Connection["role"], identity: Uint8Array, instance: Uint8Array): string {
-  return `${role} ${String.fromCharCode(...identity, ...instance)}`;
 }

@@ -83,7 +83,8 @@ export class HandshakeResponder {
     return right;
   }
 
-  private keyOf(packet: Uint8Array): string {
+  /** Names an initiation by its sender's session and ephemeral key. */
+  keyOf(packet: Uint8Array): string {
     return String.fromCharCode(...packet.subarray(4, 40));
   }
 

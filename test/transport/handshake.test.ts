@@ -191,6 +191,7 @@ test("who asks is told with identity, instance, tag and route", () => {
   };
   const { machine, sent } = initiation(tap, "stranger");
   give(tap.b, tap.nowMs, tap.addressA, sent);
+  assert.deepEqual(take(tap.b, tap.nowMs), []);
   const { identity, endpoint } = machine;
   assert.deepEqual(asked, [[identity.publicKey, endpoint.instance, NO_SECRET_TAG, "198.51.100.1:4000"]]);
 });

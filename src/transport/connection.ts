@@ -8,7 +8,7 @@
 import { assert } from "../base/assert.ts";
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
 import type { Queueable } from "../base/fifo.ts";
-import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS, TIMEOUTS_AT_ONCE_MAX } from "../base/limits.ts";
+import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS } from "../base/limits.ts";
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
 import type { Route } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
@@ -35,6 +35,7 @@ import type { ReceiveSpace } from "./receive-space.ts";
 import { RouteProof } from "./route-proof.ts";
 import type { Stream } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
+import { TimeoutBurst } from "./timeout-burst.ts";
 import type { TransportSettings } from "./transport-settings.ts";
 
 export class Connection implements DeadlineEntry, Queueable {
@@ -83,8 +84,7 @@ export class Connection implements DeadlineEntry, Queueable {
   /** A packet under the keys came from the peer: it has the connection as well. */
   private isMutual = false;
   private farewell: Farewell | undefined;
-  private lastTimeoutMs = Number.NEGATIVE_INFINITY;
-  private timeoutsAtOnce = 0;
+  private readonly timeouts = new TimeoutBurst();
 
   constructor(nowMs: number, config: ConnectionConfig) {
     this.role = config.role;
@@ -163,8 +163,7 @@ export class Connection implements DeadlineEntry, Queueable {
     this.handshake = undefined;
     this.confirm(nowMs, route, rttMs, handshake.wentTo(route) ? undefined : handshake.firstRoute);
     // The responder waits for a packet under the keys before it believes in us.
-    const path = this.paths.active;
-    if (path !== undefined) path.pingWanted = true;
+    this.ping();
     this.touch();
   }
 
@@ -363,13 +362,11 @@ export class Connection implements DeadlineEntry, Queueable {
 
   /** Whether a deadline has passed that handleTimeout was not called for yet; a few may fall due at one moment. */
   isOverdue(nowMs: number): boolean {
-    if (this.pollTimeout() > nowMs) return false;
-    return nowMs > this.lastTimeoutMs || this.timeoutsAtOnce < TIMEOUTS_AT_ONCE_MAX;
+    return this.pollTimeout() <= nowMs && this.timeouts.hasRoom(nowMs);
   }
 
   handleTimeout(nowMs: number): void {
-    this.timeoutsAtOnce = nowMs > this.lastTimeoutMs ? 1 : this.timeoutsAtOnce + 1;
-    this.lastTimeoutMs = nowMs;
+    this.timeouts.onTimeout(nowMs);
     if (this.state === "closed") return;
     if (this.farewell !== undefined) {
       if (this.farewell.handleTimeout(nowMs)) this.state = "closed";

@@ -16,8 +16,15 @@ export const TIME_THRESHOLD = 9 / 8;
 export const PERSISTENT_CONGESTION_THRESHOLD = 3;
 /** CUBIC's multiplicative decrease (RFC 9438 §4.6). */
 export const CUBIC_BETA = 0.7;
+/**
+ * The same where a router marked a packet instead of dropping it, past slow start (RFC 8511 §3.1): it marks a short queue, of
+ * which no more is left after a cut to 0.7 than an idle link.
+ */
+export const CUBIC_BETA_ECN = 0.85;
 /** CUBIC's scaling constant, segments/s³ (RFC 9438 §5). */
 export const CUBIC_C = 0.4;
+/** Packets of a path that are marked for ECN before it is known what becomes of such packets there (RFC 9000 §13.4.2). */
+export const ECN_TEST_PACKETS = 10;
 /** HyStart++ (RFC 9406 §4.3): bounds of the growth that ends slow start, samples a round, and conservative slow start's growth and rounds. */
 export const HYSTART_RTT_THRESHOLD_MIN_MS = 4;
 export const HYSTART_RTT_THRESHOLD_MAX_MS = 16;
@@ -42,6 +49,8 @@ export const BBR_FULL_BANDWIDTH_GROWTH = 1.25;
 export const BBR_FULL_BANDWIDTH_ROUNDS = 3;
 /** Startup ends as well when a round trip has lost this many packets, and more than the threshold's share (§5.3.1.3). */
 export const BBR_STARTUP_LOSSES = 6;
+/** And when so many of its round trips had a packet that a router marked (BBR version 3 of Linux: full_ecn_cnt). */
+export const BBR_STARTUP_MARKED_ROUNDS = 2;
 /** A flight of which a larger share is lost was too large (§2.5). */
 export const BBR_LOSS_THRESHOLD = 0.02;
 /**
@@ -122,6 +131,10 @@ export const PTO_MAX_MS = 2_000;
 export const PTO_BASE_MAX_MS = 6_000;
 /** A round trip that seems longer was a host asleep or a network gone, and is no sample. */
 export const RTT_SAMPLE_MAX_MS = 10_000;
+/** Tests of ECN that lost all of their few packets before the mark is blamed: at 3 % of loss one path in 40,000 is wronged. */
+export const ECN_TESTS_MAX = 3;
+/** Where everything is marked through so many cuts in a row, of which each leaves 0.85 or less, no queue is what marks. */
+export const ECN_ALL_MARKED_ROUNDS_MAX = 12;
 /** The reordering threshold grows up to this as losses prove spurious (quiche #470). */
 export const PACKET_THRESHOLD_MAX = 20;
 

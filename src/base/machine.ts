@@ -9,6 +9,7 @@
 // An early call of handleTimeout changes nothing.
 
 import type { SocketAddress } from "./address.ts";
+import type { Ecn } from "./ecn.ts";
 import type { Carrier } from "./route.ts";
 import type { Transmit } from "./transmit.ts";
 
@@ -18,8 +19,9 @@ export interface Machine {
    * @param nowMs the caller's monotonic clock; it never goes back.
    * @param carrier which of our sockets it came to; the main one unless told.
    * @param bytes may be changed: packets are opened in place. The machine keeps no view of it.
+   * @param codepoint of ECN that it came with; none where that is not known.
    */
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier?: Carrier): void;
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier?: Carrier, codepoint?: Ecn): void;
   handleTimeout(nowMs: number): void;
   /** @returns when handleTimeout wants to be called, in ms; Infinity for never. */
   pollTimeout(): number;

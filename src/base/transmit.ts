@@ -2,6 +2,7 @@
 // of one size, so that the socket can hand the kernel the whole batch in a call (UDP_SEGMENT) or one by one.
 // The caller owns the object and hands the same one in again and again: nothing is allocated a packet.
 
+import { type Ecn, ecn } from "./ecn.ts";
 import type { Route } from "./route.ts";
 
 /** The most a batch holds: the largest UDP payload over IPv4. */
@@ -20,6 +21,9 @@ export class Transmit {
   /** The batch dies on its way after so many hops (TTL, RFC 791); undefined for what is to arrive. */
   hopLimit: number | undefined;
 
+  /** The codepoint that its packets' IP headers bear, where the socket can set it. */
+  ecn: Ecn = ecn.notEct;
+
   constructor(buffer: Uint8Array = new Uint8Array(TRANSMIT_BUFFER_BYTES)) {
     this.buffer = buffer;
   }
@@ -30,6 +34,7 @@ export class Transmit {
     this.lengthBytes = 0;
     this.segmentBytes = 0;
     this.hopLimit = undefined;
+    this.ecn = ecn.notEct;
   }
 
   /**
@@ -65,6 +70,7 @@ export class Transmit {
     this.lengthBytes = from.lengthBytes;
     this.segmentBytes = from.segmentBytes;
     this.hopLimit = from.hopLimit;
+    this.ecn = from.ecn;
     this.buffer.set(from.buffer.subarray(0, from.lengthBytes));
   }
 }

@@ -1,7 +1,7 @@
 // Whether a path delivers all that it can (draft-ietf-ccwg-bbr-04 §5.3.1.2): its rate has not grown by a quarter for three round trips
 // in which the sender had enough to send. Startup ends by it, and so does each probe for more.
 
-import { BBR_FULL_BANDWIDTH_GROWTH, BBR_FULL_BANDWIDTH_ROUNDS } from "../base/limits.ts";
+import { BBR_FULL_BANDWIDTH_GROWTH, BBR_FULL_BANDWIDTH_ROUNDS, BBR_STARTUP_MARKED_ROUNDS } from "../base/limits.ts";
 import type { DeliveryRate } from "./delivery-rate.ts";
 
 export class BbrFullPipe {
@@ -11,6 +11,7 @@ export class BbrFullPipe {
   isReached = false;
   private baseBytesPerMs = 0;
   private rounds = 0;
+  private markedRounds = 0;
 
   onAck(rate: DeliveryRate, roundStart: boolean): void {
     if (this.isReached || rate.sampleIsAppLimited || rate.sampleBytesPerMs === 0) return;
@@ -24,9 +25,16 @@ export class BbrFullPipe {
     if (this.isReached) this.wasReached = true;
   }
 
+  /** A router marked something in this round trip: it holds a queue. Once may be others' burst. */
+  onMarked(): void {
+    this.markedRounds++;
+    if (this.markedRounds >= BBR_STARTUP_MARKED_ROUNDS) this.wasReached = true;
+  }
+
   /** The path may have become another one. */
   forget(): void {
     this.wasReached = false;
+    this.markedRounds = 0;
     this.lookAnew(0);
   }
 

@@ -51,6 +51,8 @@ export class BbrModel {
   private lossRoundEndsAtBytes = 0;
   private lossRoundStart = false;
   lossInRound = false;
+  /** A router marked something in it. */
+  private markedInLossRound = false;
   /** Something has waited in it. */
   private queueInLossRound = false;
   private lossRoundLostBytes = 0;
@@ -194,6 +196,7 @@ export class BbrModel {
     );
     this.lossRoundEndsAtBytes = rate.deliveredBytes;
     this.queueInLossRound = false;
+    this.markedInLossRound = false;
     this.lossRoundLostBytes = rate.lostBytes;
     this.lossRoundDeliveredBytes = rate.deliveredBytes;
   }
@@ -202,6 +205,13 @@ export class BbrModel {
     if (!this.lossInRound) this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
     this.lossInRound = true;
     if (this.isQueueSeen) this.queueInLossRound = true;
+  }
+
+  /** A router marked a packet: the round counts as one that lost too much. */
+  onMarked(): void {
+    if (!this.lossInRound) this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
+    this.lossInRound = true;
+    this.markedInLossRound = true;
   }
 
   /** Whether what the latest ACK frame acknowledged has waited on its way. */
@@ -235,11 +245,15 @@ export class BbrModel {
   private adaptShortTerm(windowBytes: number): void {
     const lost = this.rate.lostBytes - this.lossRoundLostBytes;
     const delivered = this.rate.deliveredBytes - this.lossRoundDeliveredBytes;
-    if (lost <= this.lossThreshold(this.queueInLossRound) * (lost + delivered)) return;
+    const marked = this.markedInLossRound;
+    if (!marked && lost <= this.lossThreshold(this.queueInLossRound) * (lost + delivered)) return;
     if (this.shortTermBytesPerMs === Number.POSITIVE_INFINITY) this.shortTermBytesPerMs = this.maxBytesPerMs;
     if (this.shortTermInFlightBytes === Number.POSITIVE_INFINITY) this.shortTermInFlightBytes = windowBytes;
     this.shortTermBytesPerMs = Math.max(this.latestBytesPerMs, BBR_BETA * this.shortTermBytesPerMs);
-    this.shortTermInFlightBytes = Math.max(this.latestDeliveredBytes, BBR_BETA * this.shortTermInFlightBytes);
+    // A round trip through a standing queue delivers the queue as well. Of what was marked no more is kept than fills the path itself.
+    const pathBytes = this.bdpBytes(this.maxBytesPerMs, 1);
+    const least = marked ? Math.min(this.latestDeliveredBytes, pathBytes) : this.latestDeliveredBytes;
+    this.shortTermInFlightBytes = Math.max(least, BBR_BETA * this.shortTermInFlightBytes);
   }
 
   resetShortTerm(): void {

@@ -128,14 +128,14 @@ export class CongestionBbr implements CongestionController {
     this.enterStartup();
   }
 
-  onAck(
-    nowMs: number,
-    _bytes: number,
-    _sentAtMs: number,
-    _rtt: RttEstimator,
-    _appLimited: boolean,
-    bytesInFlight: number,
-  ): void {
+  /** Taken for a round trip that lost too much; a router tells the truth of its queue, so Startup believes it sooner. */
+  onCongestionExperienced(nowMs: number): void {
+    this.model.onMarked();
+    this.fullPipe.onMarked();
+    if (this.probeSamples) this.onInFlightTooHigh(nowMs, this.model.rate.sampleInFlightBytes);
+  }
+
+  onAck(nowMs: number, _bytes: number, _at: number, _rtt: RttEstimator, _idle: boolean, flightBytes: number): void {
     const { model } = this;
     const { rate } = model;
     rate.endAck(model.minRttMs === Number.POSITIVE_INFINITY ? 0 : model.minRttMs);
@@ -148,10 +148,10 @@ export class CongestionBbr implements CongestionController {
     }
     this.fullPipe.onAck(rate, model.roundStart);
     this.checkStartupDone();
-    if (this.state === "drain") this.checkDrainDone(nowMs, bytesInFlight);
-    if (this.fullPipe.wasReached) this.updateCycle(nowMs, bytesInFlight);
+    if (this.state === "drain") this.checkDrainDone(nowMs, flightBytes);
+    if (this.fullPipe.wasReached) this.updateCycle(nowMs, flightBytes);
     model.updateMinRtt(nowMs);
-    this.checkProbeRtt(nowMs, bytesInFlight);
+    this.checkProbeRtt(nowMs, flightBytes);
     if (rate.newlyAckedBytes > 0) this.idleRestart = false;
     model.endAck();
     if (model.roundStart) this.lossesInRound = 0;

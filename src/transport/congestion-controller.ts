@@ -52,6 +52,12 @@ export interface CongestionController {
    */
   onLoss(nowMs: number, bytes: number, sentAtMs: number, persistent: boolean): void;
 
+  /**
+   * A router marked a packet instead of dropping it (ECN, RFC 3168): told of once a round trip, before the `onAck` of the same frame.
+   * @param sentAtMs when the newest packet that the frame acknowledges was sent.
+   */
+  onCongestionExperienced(nowMs: number, sentAtMs: number): void;
+
   /** All that the last reduction was for has arrived after all: take it back. */
   onSpuriousLoss(): void;
 

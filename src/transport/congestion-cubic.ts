@@ -1,7 +1,14 @@
 // CUBIC (RFC 9438): after a loss the window returns to where it was along a cubic of time, stays there for a
 // while, then probes beyond. Slow start doubles the window every round trip, until a loss or HyStart++ (RFC 9406) ends it.
 
-import { CUBIC_BETA, CUBIC_C, INITIAL_WINDOW_PACKETS, WINDOW_BYTES_MAX, WINDOW_PACKETS_MIN } from "../base/limits.ts";
+import {
+  CUBIC_BETA,
+  CUBIC_BETA_ECN,
+  CUBIC_C,
+  INITIAL_WINDOW_PACKETS,
+  WINDOW_BYTES_MAX,
+  WINDOW_PACKETS_MIN,
+} from "../base/limits.ts";
 import type { CongestionController } from "./congestion-controller.ts";
 import { Hystart } from "./hystart.ts";
 import type { QueueLimit } from "./queue-limit.ts";
@@ -157,6 +164,22 @@ export class CongestionCubic implements CongestionController {
       this.recoveryStartMs = Number.NEGATIVE_INFINITY;
       this.undo = undefined;
     }
+  }
+
+  /** A cut as after a loss, but a smaller one past slow start (RFC 8511); whose queue it is need not be found out where a router keeps it short. */
+  onCongestionExperienced(nowMs: number, sentAtMs: number): void {
+    if (sentAtMs <= this.recoveryStartMs) return;
+    if (this.queueTrial?.isPending) this.window = this.reducedBytes;
+    this.queueTrial?.cancel();
+    const beta = this.thresholdBytes === Number.POSITIVE_INFINITY ? CUBIC_BETA : CUBIC_BETA_ECN;
+    this.recoveryStartMs = nowMs;
+    this.epochStartMs = undefined;
+    this.priorBytes = this.window;
+    this.maxBytes = this.window < this.maxBytes ? (this.window * (1 + beta)) / 2 : this.window;
+    this.window = Math.max(this.window * beta, WINDOW_PACKETS_MIN * this.packetBytes);
+    this.thresholdBytes = this.window;
+    // Losses that belong to this cut do not take it back when they prove spurious.
+    this.undo = undefined;
   }
 
   /** Cuts the window further, to what the link holds, until it is known whose queue it was. */

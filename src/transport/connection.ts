@@ -7,6 +7,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { DeadlineEntry } from "../base/deadline-heap.ts";
+import type { Ecn } from "../base/ecn.ts";
 import type { Queueable } from "../base/fifo.ts";
 import { DATAGRAM_QUEUE_MAX, HALF_OPEN_LIFE_MS, INITIAL_RTT_MS } from "../base/limits.ts";
 import { type CloseCode, closeCode } from "../base/protocol-error.ts";
@@ -298,11 +299,11 @@ export class Connection implements DeadlineEntry, Queueable {
   // ---- packets
 
   /** @returns whether the data packet was authentic and new. @throws ProtocolError when the peer breaks a rule. */
-  handlePacket(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): boolean {
+  handlePacket(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number, codepoint: Ecn): boolean {
     if (this.keys === undefined || this.state === "closed") return false;
     if (this.farewell !== undefined) return this.handleWhileClosing(nowMs, this.keys, this.farewell, bytes, start, end);
     if (this.state === "handshaking") this.answered.addressed = readSession(bytes, start);
-    const isAuthentic = this.receiver.handlePacket(nowMs, this.keys, route, bytes, start, end);
+    const isAuthentic = this.receiver.handlePacket(nowMs, this.keys, route, bytes, start, end, codepoint);
     if (this.wantsReview && this.state === "connected") {
       this.paths.review(nowMs);
       if (!this.paths.isStalled) this.wasResumed = false;

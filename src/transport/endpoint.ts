@@ -2,6 +2,7 @@
 // Connections that have nothing to do cost nothing: only those that were touched are asked, and deadlines stand in a heap.
 
 import { DeadlineHeap } from "../base/deadline-heap.ts";
+import { type Ecn, ecn } from "../base/ecn.ts";
 import { Fifo, TurnQueue } from "../base/fifo.ts";
 import { GRANULARITY_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
@@ -169,11 +170,19 @@ export class Endpoint {
   /**
    * Takes exactly one packet of the kinds initiation, response, cookie reply and data.
    * @param bytes is changed where a packet is opened.
+   * @param codepoint of ECN that the packet came with, where that is known.
    */
-  handlePacket(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): void {
+  handlePacket(
+    nowMs: number,
+    route: Route,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    codepoint: Ecn = ecn.notEct,
+  ): void {
     switch (bytes[start]) {
       case packetKind.data:
-        this.onData(nowMs, route, bytes, start, end);
+        this.onData(nowMs, route, bytes, start, end, codepoint);
         break;
       default:
         // Packets of the handshake come in other wrappings as well, and from whoever wrote what is inside.
@@ -197,7 +206,7 @@ export class Endpoint {
     }
   }
 
-  private onData(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number): void {
+  private onData(nowMs: number, route: Route, bytes: Uint8Array, start: number, end: number, codepoint: Ecn): void {
     if (end - start < DATA_BYTES_MIN) return;
     const connection = this.connections.get(readSession(bytes, start));
     if (connection === undefined) {
@@ -206,7 +215,7 @@ export class Endpoint {
     }
     const wasHandshaking = connection.state === "handshaking";
     try {
-      if (!connection.handlePacket(nowMs, route, bytes, start, end)) this.dropped.notAuthentic++;
+      if (!connection.handlePacket(nowMs, route, bytes, start, end, codepoint)) this.dropped.notAuthentic++;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.log.warn("the peer broke the protocol; the connection is closed", {

@@ -2,6 +2,7 @@
 // that it is for. Nothing changes state before the packet is authentic.
 
 import type { SocketAddress } from "../base/address.ts";
+import type { Ecn, EcnCounts } from "../base/ecn.ts";
 import { DATA_HEADER_BYTES, PATH_PROBING, RECEIVE_SPACES_MAX, TAG_BYTES } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { RangeSet } from "../base/range-set.ts";
@@ -31,7 +32,15 @@ export class PacketReceiver implements FrameVisitor {
   }
 
   /** @returns whether the packet was authentic and new. @throws ProtocolError when the peer breaks a rule. */
-  handlePacket(nowMs: number, keys: PacketKeys, route: Route, bytes: Uint8Array, start: number, end: number): boolean {
+  handlePacket(
+    nowMs: number,
+    keys: PacketKeys,
+    route: Route,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    codepoint: Ecn,
+  ): boolean {
     const pathId = readPath(bytes, start);
     const packetNumber = readPacketNumber(bytes, start);
     const space = this.connection.spaces.get(pathId);
@@ -53,7 +62,7 @@ export class PacketReceiver implements FrameVisitor {
     const eliciting = decoder.decode(bytes, framesStart, framesEnd, this);
     const { frequency } = known;
     if (eliciting) frequency.onPacket(nowMs, this.connection.rttMs);
-    known.onReceived(nowMs, packetNumber, eliciting, frequency.threshold, frequency.delayMs);
+    known.onReceived(nowMs, packetNumber, eliciting, frequency.threshold, frequency.delayMs, codepoint);
     if (!this.isOver) this.connection.routeProof.onPacket(nowMs, known, route, isNewest);
     return true;
   }
@@ -116,10 +125,10 @@ export class PacketReceiver implements FrameVisitor {
 
   onPing(): void {}
 
-  onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number): void {
+  onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number, counts: EcnCounts | undefined): void {
     if (this.isOver) return;
     // An acknowledgement for a path that was given up meanwhile is no news.
-    this.connection.paths.byId(path)?.onAck(this.nowMs, delayUs, ranges, rangeCount);
+    this.connection.paths.byId(path)?.onAck(this.nowMs, delayUs, ranges, rangeCount, counts);
     this.connection.wantsReview = true;
   }
 

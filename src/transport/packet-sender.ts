@@ -2,6 +2,7 @@
 // frames, stream data and probes, packed into batches that the socket can hand over in one call.
 
 import { ByteWriter } from "../base/byte-writer.ts";
+import { ecn } from "../base/ecn.ts";
 import {
   ACK_ONLY_PACKETS_MAX,
   ACK_RANGES_MAX,
@@ -121,6 +122,9 @@ export class PacketSender {
     const { prefix } = path.route;
     if (prefix.length > 0) out.buffer.set(prefix, out.lengthBytes);
     const bytes = writer.offset + TAG_BYTES - out.lengthBytes;
+    // A batch has one codepoint, which its first packet chooses.
+    if (isFirst && path.marks(eliciting)) out.ecn = ecn.ect0;
+    packet.marked = out.ecn === ecn.ect0;
     path.onPacketSent(packet, nowMs, bytes, eliciting);
     return bytes;
   }
@@ -180,9 +184,10 @@ export class PacketSender {
       if (!space.hasAckToSend || this.ackPath(space) !== path) continue;
       const delayUs = space.ackDelayUs(nowMs);
       const pairs = space.fillAckRanges(ackRanges, ACK_RANGES_MAX);
-      const count = ackRangesThatFit(space.path, delayUs, ackRanges, pairs, this.writer.remainingBytes);
+      const counts = space.ecnCounts;
+      const count = ackRangesThatFit(space.path, delayUs, ackRanges, pairs, counts, this.writer.remainingBytes);
       if (count === 0) return;
-      writeAck(this.writer, space.path, delayUs, ackRanges, count);
+      writeAck(this.writer, space.path, delayUs, ackRanges, count, counts);
       space.onAckSent();
       packet.ackPath = space.path;
       packet.ackLargest = ackRanges[0] as number;

@@ -1,6 +1,7 @@
 // One path: a route that a challenge has proved, with packet numbers, RTT, window, pacing and loss recovery of its own
 // (RFC 9002). Several paths of a connection share nothing but the streams.
 
+import type { EcnCounts } from "../base/ecn.ts";
 import {
   ACK_DELAY_MAX_MS,
   DATA_HEADER_BYTES,
@@ -12,8 +13,9 @@ import {
   TAG_BYTES,
 } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
-import type { Route, Via } from "../base/route.ts";
+import { isStreamCarrier, type Route, type Via } from "../base/route.ts";
 import type { CongestionController, CongestionControllerFactory } from "./congestion-controller.ts";
+import { EcnValidation } from "./ecn-validation.ts";
 import { LossDetection } from "./loss-detection.ts";
 import { LossEvent } from "./loss-event.ts";
 import { MtuDiscovery } from "./mtu-discovery.ts";
@@ -41,6 +43,7 @@ export class Path implements PathSummary {
   readonly sent = new SentPackets();
   readonly loss = new LossDetection();
   readonly pacer = new Pacer();
+  readonly ecn = new EcnValidation();
   quality: PathQuality;
   /** Data fare badly here: another path is preferred where there is one. */
   demoted = false;
@@ -141,8 +144,14 @@ export class Path implements PathSummary {
 
   // ---- sending
 
+  /** Whether a packet that is sent now bears ECT(0): a stream has no packets that a router could mark. */
+  marks(eliciting: boolean): boolean {
+    return this.ecn.marks(eliciting) && !isStreamCarrier(this.route.carrier);
+  }
+
   onPacketSent(packet: SentPacket, nowMs: number, bytes: number, eliciting: boolean): void {
     this.sent.commit(packet, bytes, eliciting);
+    if (packet.marked) this.ecn.onSent(eliciting);
     if (this.sent.rememberedPackets > SENT_PACKETS_MAX) this.giveUpOldest(nowMs);
     this.lastSentAtMs = nowMs;
     if (!eliciting) {
@@ -171,7 +180,7 @@ export class Path implements PathSummary {
   // ---- acknowledgements
 
   /** @param ranges [largest, smallest] pairs from above. @throws ProtocolError for packets that were never sent. */
-  onAck(nowMs: number, delayUs: number, ranges: Float64Array, rangeCount: number): void {
+  onAck(nowMs: number, delayUs: number, ranges: Float64Array, rangeCount: number, counts?: EcnCounts): void {
     const largest = ranges[0] as number;
     if (largest >= this.sent.nextPacketNumber) {
       throw new ProtocolError(closeCode.violation, `path ${this.id}: packet ${largest} was never sent`);
@@ -180,7 +189,8 @@ export class Path implements PathSummary {
     this.ackedBytes = 0;
     this.ackedNewest = undefined;
     this.ackedNewestSentAtMs = Number.NEGATIVE_INFINITY;
-    if (largest > this.loss.largestAcked) this.loss.largestAcked = largest;
+    const isNewest = largest > this.loss.largestAcked;
+    if (isNewest) this.loss.largestAcked = largest;
     // The sample first: what is acknowledged below is judged by the new RTT.
     const newest = this.sent.get(largest);
     if (newest?.state === packetState.inFlight && nowMs - newest.sentAtMs <= RTT_SAMPLE_MAX_MS) {
@@ -191,6 +201,9 @@ export class Path implements PathSummary {
       this.sent.acknowledge(ranges[i * 2 + 1] as number, ranges[i * 2] as number, this.visitAcked);
     }
     this.detectLoss(nowMs);
+    if (isNewest && this.ecn.onAck(counts, largest, this.sent.nextPacketNumber)) {
+      this.congestion.onCongestionExperienced(nowMs, newest?.sentAtMs ?? nowMs);
+    }
     if (this.ackedBytes > 0) {
       this.windowUse.onAck(nowMs, this.ackedNewestSentAtMs, this.sent.bytesInFlight);
       this.congestion.onAck(
@@ -214,6 +227,7 @@ export class Path implements PathSummary {
 
   private onOneAcked(packet: SentPacket): void {
     if (packet.state === packetState.untracked || packet.state === packetState.acked) return;
+    if (packet.marked) this.ecn.onAcked(packet.packetNumber);
     if (packet.state === packetState.inFlight) this.ackedBytes += packet.bytes;
     else if (!packet.givenUp) this.onSpuriousLoss(packet);
     if (!packet.givenUp) this.congestion.onPacketAcked(this.ackNowMs, packet.packetNumber, packet.bytes);
@@ -246,6 +260,7 @@ export class Path implements PathSummary {
     lossEvent.end(nowMs, newestSentAtMs);
     const persistent = lossEvent.isPersistent(this.ptoMs(), this.sent);
     this.congestion.onLoss(nowMs, lossEvent.bytes, newestSentAtMs, persistent);
+    if (this.ecn.takeLostToMark()) this.congestion.onSpuriousLoss();
     this.updatePacer();
   }
 
@@ -258,6 +273,7 @@ export class Path implements PathSummary {
       return;
     }
     if (this.mtuSearch.onPacketLost(packet.lostAtMs, packet.packetNumber, packet.bytes)) this.onMtuChanged();
+    if (packet.marked) this.ecn.onLost(packet.packetNumber, this.sent.nextPacketNumber);
     // What an outage swallowed says nothing of how data fare when there is none.
     if (this.state === "working" && packet.sentAtMs > this.outageEndedMs) this.quality.onLost();
     this.lossEvent.add(packet);
@@ -313,6 +329,7 @@ export class Path implements PathSummary {
     this.ptoCount++;
     this.probesUnanswered++;
     this.probesOwed = this.ptoCount === 1 ? 1 : 2;
+    this.ecn.onProbeTimeout(this.ptoCount, this.sent.nextPacketNumber);
     // Silence may be a hole that swallows large packets only; the probes are small and will tell.
     if (this.ptoCount === 2 && this.mtuSearch.fallBack(nowMs)) this.onMtuChanged();
     return true;
@@ -369,6 +386,7 @@ export class Path implements PathSummary {
     this.demoted = false;
     this.pacer.reset();
     this.loss.reset();
+    this.ecn.restart(this.sent.nextPacketNumber);
     this.ptoCount = 0;
     this.probesUnanswered = 0;
     this.probesOwed = 0;

@@ -1,6 +1,7 @@
 // One packet-number space of the peer, as its receiver sees it: what was seen, what is to be acknowledged, and when
 // (RFC 9000 §13.2). Each path of the peer has one.
 
+import { type Ecn, type EcnCounts, ecn } from "../base/ecn.ts";
 import { ACK_DELAY_MAX_MS, ACK_ELICITING_THRESHOLD, ACK_RANGES_MAX, PACKET_THRESHOLD_MIN } from "../base/limits.ts";
 import { RangeSet } from "../base/range-set.ts";
 import type { Route } from "../base/route.ts";
@@ -24,6 +25,9 @@ export class ReceiveSpace {
   /** The lowest packet that came since the last acknowledgement was sent. */
   private lowestUntold = Number.POSITIVE_INFINITY;
   private ackAtMs = Number.POSITIVE_INFINITY;
+  /** Packets that came with each codepoint, and that of the last one. */
+  private readonly counts = { ect0: 0, ect1: 0, ce: 0 };
+  private lastEcn: Ecn = ecn.notEct;
 
   constructor(path: number, route: Route) {
     this.path = path;
@@ -34,6 +38,7 @@ export class ReceiveSpace {
    * Records an authenticated, fresh packet whose frames have been handled.
    * @param threshold how many ack-eliciting packets may wait for one acknowledgement.
    * @param delayMs how long two and more may wait; a single one waits for up to ACK_DELAY_MAX_MS.
+   * @param codepoint what its IP header said.
    */
   onReceived(
     nowMs: number,
@@ -41,6 +46,7 @@ export class ReceiveSpace {
     ackEliciting: boolean,
     threshold: number,
     delayMs = ACK_DELAY_MAX_MS,
+    codepoint: Ecn = ecn.notEct,
   ): void {
     const inOrder = packetNumber === this.seen.highest + 1 || this.seen.highest < 0;
     if (packetNumber > this.seen.highest) this.largestReceivedAtMs = nowMs;
@@ -48,17 +54,33 @@ export class ReceiveSpace {
     this.received.insert(packetNumber, packetNumber + 1);
     if (this.received.rangeCount > ACK_RANGES_MAX) this.received.removeFirst();
     if (packetNumber < this.lowestUntold) this.lowestUntold = packetNumber;
+    const congestionBegins = codepoint === ecn.ce && this.lastEcn !== ecn.ce;
+    if (codepoint !== ecn.notEct) this.count(codepoint);
+    this.lastEcn = codepoint;
     if (!ackEliciting) return;
     this.elicitingSinceAck++;
     if (!inOrder) this.outOfOrderAt = packetNumber;
     // A gap is news that the sender's loss detection waits for (RFC 9000 §13.2.1), and so are the packets behind it that prove a loss.
     const isBehindGap = packetNumber <= this.outOfOrderAt + PACKET_THRESHOLD_MIN;
     const enough = isBehindGap ? Math.min(threshold, ACK_ELICITING_THRESHOLD) : threshold;
-    if (!inOrder || this.elicitingSinceAck >= enough) this.ackAtMs = nowMs;
+    // So is congestion that begins (§13.2.1); as long as it lasts there is nothing new in it.
+    if (!inOrder || congestionBegins || this.elicitingSinceAck >= enough) this.ackAtMs = nowMs;
     else {
       const waitMs = this.elicitingSinceAck >= ACK_ELICITING_THRESHOLD ? delayMs : ACK_DELAY_MAX_MS;
       this.ackAtMs = Math.min(this.ackAtMs, nowMs + waitMs);
     }
+  }
+
+  private count(codepoint: Ecn): void {
+    if (codepoint === ecn.ect0) this.counts.ect0++;
+    else if (codepoint === ecn.ce) this.counts.ce++;
+    else this.counts.ect1++;
+  }
+
+  /** What an ACK frame tells of ECN: nothing as long as there is nothing, be it that our socket cannot tell. */
+  get ecnCounts(): EcnCounts | undefined {
+    const { ect0, ect1, ce } = this.counts;
+    return ect0 + ect1 + ce === 0 ? undefined : this.counts;
   }
 
   /** When an acknowledgement has to go out, in ms; Infinity when nothing waits for one. */

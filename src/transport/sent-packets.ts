@@ -30,6 +30,8 @@ export class SentPacket {
   givenUp = false;
   /** An MTU probe: its loss is no congestion and its only frame is padding. */
   mtuProbe = false;
+  /** It left with ECT(0) (RFC 3168). */
+  marked = false;
   /** STREAM frames: the first `rangeCount` entries are valid; entries are reused. */
   readonly ranges: SentRange[] = [];
   rangeCount = 0;
@@ -47,6 +49,7 @@ export class SentPacket {
     this.requeued = false;
     this.givenUp = false;
     this.mtuProbe = false;
+    this.marked = false;
     this.rangeCount = 0;
     this.dropControl();
     this.ackPath = -1;

@@ -6,9 +6,11 @@
 import type { SocketAddress } from "../base/address.ts";
 import { readSocketAddress } from "../base/address.ts";
 import { ByteReader, OutOfBounds } from "../base/byte-reader.ts";
+import type { EcnCounts } from "../base/ecn.ts";
 import { ACK_FRAME_RANGES_MAX, PATH_NUMBER_MAX } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import {
+  ACK_ECN_BIT,
   frameType,
   PATH_TOKEN_BYTES,
   type PathStatus,
@@ -28,8 +30,9 @@ export interface FrameVisitor {
    * @param delayUs how long the acknowledgement was held back.
    * @param ranges pairs [largest, smallest], flattened, in descending order.
    * @param rangeCount pairs, at least 1 and at most ACK_FRAME_RANGES_MAX.
+   * @param counts of the whole path so far, by the ECN codepoint that they came with; undefined where the frame tells none.
    */
-  onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number): void;
+  onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number, counts: EcnCounts | undefined): void;
   onResetStream(id: number, code: number, finalSize: number): void;
   onStopSending(id: number, code: number): void;
   /** The data are bytes[start … end). */
@@ -58,6 +61,7 @@ const reasonDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export class FrameDecoder {
   private readonly reader = new ByteReader(new Uint8Array(0));
   private readonly ranges = new Float64Array(2 * ACK_FRAME_RANGES_MAX);
+  private readonly counts = { ect0: 0, ect1: 0, ce: 0 };
 
   /**
    * Decodes bytes[start … end), the frames of one packet of a path above 0.
@@ -75,8 +79,8 @@ export class FrameDecoder {
         if ((type & 0xfc) === frameType.stream) {
           this.stream(type, bytes, end, visitor);
           eliciting = true;
-        } else if (type === frameType.ack) {
-          this.ack(visitor);
+        } else if ((type & ~ACK_ECN_BIT) === frameType.ack) {
+          this.ack(type, visitor);
         } else if (type !== frameType.padding) {
           this.other(type, visitor);
           if (type !== frameType.close) eliciting = true;
@@ -122,9 +126,8 @@ export class FrameDecoder {
     visitor.onStream(id, offset, (type & STREAM_FIN_BIT) !== 0, bytes, start, start + lengthBytes);
   }
 
-  private ack(visitor: FrameVisitor): void {
-    const reader = this.reader;
-    const ranges = this.ranges;
+  private ack(type: number, visitor: FrameVisitor): void {
+    const { reader, ranges } = this;
     const path = this.path();
     let largest = reader.varint();
     const delayUs = reader.varint();
@@ -143,7 +146,15 @@ export class FrameDecoder {
       ranges[2 * i] = largest;
       ranges[2 * i + 1] = smallest;
     }
-    visitor.onAck(path, delayUs, ranges, rangeCount);
+    visitor.onAck(path, delayUs, ranges, rangeCount, (type & ACK_ECN_BIT) === 0 ? undefined : this.readCounts());
+  }
+
+  private readCounts(): EcnCounts {
+    const { reader, counts } = this;
+    counts.ect0 = reader.varint();
+    counts.ect1 = reader.varint();
+    counts.ce = reader.varint();
+    return counts;
   }
 
   private other(type: number, visitor: FrameVisitor): void {

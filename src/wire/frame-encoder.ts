@@ -5,8 +5,16 @@
 import { type SocketAddress, socketAddressBytes, writeSocketAddress } from "../base/address.ts";
 import { assert } from "../base/assert.ts";
 import { type ByteWriter, varintBytes } from "../base/byte-writer.ts";
+import type { EcnCounts } from "../base/ecn.ts";
 import { ACK_FRAME_RANGES_MAX, CLOSE_REASON_BYTES_MAX } from "../base/limits.ts";
-import { frameType, PATH_TOKEN_BYTES, type PathStatus, STREAM_FIN_BIT, STREAM_LENGTH_BIT } from "./frame.ts";
+import {
+  ACK_ECN_BIT,
+  frameType,
+  PATH_TOKEN_BYTES,
+  type PathStatus,
+  STREAM_FIN_BIT,
+  STREAM_LENGTH_BIT,
+} from "./frame.ts";
 
 /** PADDING: `lengthBytes` zeros. */
 export function writePadding(writer: ByteWriter, lengthBytes: number): void {
@@ -25,9 +33,16 @@ export function writePing(writer: ByteWriter): void {
 /**
  * Bytes of an ACK with the first `rangeCount` of the ranges.
  * @param ranges pairs [largest, smallest], flattened, descending and never touching.
+ * @param counts undefined where nothing came with an ECN codepoint.
  */
-export function ackBytes(path: number, delayUs: number, ranges: Float64Array, rangeCount: number): number {
-  let bytes = ackHeadBytes(path, delayUs, ranges) + varintBytes(rangeCount - 1);
+export function ackBytes(
+  path: number,
+  delayUs: number,
+  ranges: Float64Array,
+  rangeCount: number,
+  counts: EcnCounts | undefined,
+): number {
+  let bytes = ackHeadBytes(path, delayUs, ranges) + varintBytes(rangeCount - 1) + ecnBytes(counts);
   for (let i = 1; i < rangeCount; i++) bytes += rangeBytes(ranges, i);
   return bytes;
 }
@@ -38,9 +53,10 @@ export function ackRangesThatFit(
   delayUs: number,
   ranges: Float64Array,
   rangeCount: number,
+  counts: EcnCounts | undefined,
   roomBytes: number,
 ): number {
-  let left = roomBytes - ackHeadBytes(path, delayUs, ranges);
+  let left = roomBytes - ackHeadBytes(path, delayUs, ranges) - ecnBytes(counts);
   if (left < 1) return 0;
   for (let i = 1; i < rangeCount; i++) {
     left -= rangeBytes(ranges, i);
@@ -50,12 +66,16 @@ export function ackRangesThatFit(
   return rangeCount;
 }
 
-/** Everything of an ACK but the range count and the ranges behind the first. */
+/** Everything of an ACK but the range count, the ranges behind the first, and the ECN counts. */
 function ackHeadBytes(path: number, delayUs: number, ranges: Float64Array): number {
   const largest = ranges[0] as number;
   return (
     1 + varintBytes(path) + varintBytes(largest) + varintBytes(delayUs) + varintBytes(largest - (ranges[1] as number))
   );
+}
+
+function ecnBytes(counts: EcnCounts | undefined): number {
+  return counts === undefined ? 0 : varintBytes(counts.ect0) + varintBytes(counts.ect1) + varintBytes(counts.ce);
 }
 
 function rangeBytes(ranges: Float64Array, i: number): number {
@@ -70,6 +90,7 @@ function rangeBytes(ranges: Float64Array, i: number): number {
  * @param delayUs a whole number of microseconds since the largest packet came.
  * @param ranges pairs [largest, smallest], flattened, descending and never touching.
  * @param rangeCount pairs to write, 1 to ACK_FRAME_RANGES_MAX.
+ * @param counts undefined where nothing came with an ECN codepoint.
  */
 export function writeAck(
   writer: ByteWriter,
@@ -77,9 +98,10 @@ export function writeAck(
   delayUs: number,
   ranges: Float64Array,
   rangeCount: number,
+  counts: EcnCounts | undefined,
 ): void {
   assert(rangeCount >= 1 && rangeCount <= ACK_FRAME_RANGES_MAX, "an ACK has 1 to ACK_FRAME_RANGES_MAX ranges");
-  writer.uint8(frameType.ack);
+  writer.uint8(counts === undefined ? frameType.ack : frameType.ack | ACK_ECN_BIT);
   writer.varint(path);
   writer.varint(ranges[0] as number);
   writer.varint(delayUs);
@@ -89,6 +111,10 @@ export function writeAck(
     writer.varint((ranges[2 * i - 1] as number) - (ranges[2 * i] as number) - 2);
     writer.varint((ranges[2 * i] as number) - (ranges[2 * i + 1] as number));
   }
+  if (counts === undefined) return;
+  writer.varint(counts.ect0);
+  writer.varint(counts.ect1);
+  writer.varint(counts.ce);
 }
 
 export function resetStreamBytes(id: number, code: number, finalSize: number): number {

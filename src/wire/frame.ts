@@ -1,7 +1,7 @@
 // What a frame may be: the types that stand in front of each, as SPEC.md lists them. Frames fill the sealed part of a
 // data packet, one behind the other. All types are below 64, so that the byte is also its own varint.
 
-/** The first byte of each frame. STREAM takes four values: see the two bits below. */
+/** The first byte of each frame. STREAM takes four values, ACK two: see the bits below. */
 export const frameType = {
   padding: 0x00,
   ping: 0x01,
@@ -22,6 +22,8 @@ export const frameType = {
   close: 0x3c,
 } as const;
 
+/** Bit of an ACK type: ECN counts stand behind the ranges. */
+export const ACK_ECN_BIT = 0x01;
 /** Bit of a STREAM type: the stream ends with these data. */
 export const STREAM_FIN_BIT = 0x01;
 /** Bit of a STREAM type: a length field is there; without it the data reach to the packet's end. */

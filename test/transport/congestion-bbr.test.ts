@@ -12,6 +12,7 @@ const MSS = 1200;
 
 interface PacketUnderWay {
   readonly number: number;
+  readonly isMarked: boolean;
   readonly ackAtMs: number;
 }
 
@@ -30,6 +31,10 @@ class IdealPath {
   readonly windows: number[] = [];
   /** Packets that find more than this waiting are lost. */
   queueBytesMax = Number.POSITIVE_INFINITY;
+  /** Packets that find more than this waiting are marked, of which the sender is told once a round trip. */
+  markBytes = Number.POSITIVE_INFINITY;
+  marks = 0;
+  private answerFrom = 0;
   private next = 0;
   private tokens = 0;
   private freeAtMs = 0;
@@ -61,18 +66,21 @@ class IdealPath {
     this.tokens -= MSS;
     this.bbr.onPacketSent(this.nowMs, this.next, MSS, this, false);
     const isLost = this.queueMs * this.rate > this.queueBytesMax;
+    const isMarked = this.queueMs * this.rate > this.markBytes;
     if (!isLost) this.freeAtMs = Math.max(this.freeAtMs, this.nowMs) + MSS / this.rate;
-    (isLost ? this.lost : this.underWay).push({ number: this.next, ackAtMs: this.freeAtMs + this.rttMs });
+    (isLost ? this.lost : this.underWay).push({ number: this.next, isMarked, ackAtMs: this.freeAtMs + this.rttMs });
     this.next++;
   }
 
   private deliver(): void {
     let acked = 0;
     let newest = 0;
+    let isMarked = false;
     while (this.underWay[0] !== undefined && this.underWay[0].ackAtMs <= this.nowMs) {
       const packet = this.underWay.shift() as PacketUnderWay;
       this.bbr.onPacketAcked(this.nowMs, packet.number, MSS);
       newest = packet.number;
+      if (packet.isMarked) isMarked = true;
       acked += MSS;
     }
     if (acked === 0) return;
@@ -86,6 +94,11 @@ class IdealPath {
     }
     if (lost > 0) this.bbr.onLoss(this.nowMs, lost, this.nowMs, false);
     this.lowestRemembered = Math.min(this.underWay[0]?.number ?? this.next, this.lost[0]?.number ?? this.next);
+    if (isMarked && newest >= this.answerFrom) {
+      this.marks++;
+      this.answerFrom = this.next;
+      this.bbr.onCongestionExperienced(this.nowMs);
+    }
     this.bbr.onAck(this.nowMs, acked, 0, this.rtt, false, this.bytesInFlight);
     this.windows.push(this.bbr.windowBytes);
   }
@@ -170,6 +183,52 @@ test("a queue that overflows in Up sets the bound on what is in flight", () => {
   near(path.bbr.model.maxBytesPerMs, 1250, 0.1, "bandwidth");
 });
 
+test("a link that marks a queue is kept busy behind a queue that is hardly longer than what it marks", () => {
+  const path = new IdealPath(1250, 40);
+  path.markBytes = 5 * 1250;
+  path.run(5_000);
+  assert.ok(path.marks > 1 && path.marks < 30, `${path.marks} marks`);
+  const before = path.bbr.model.rate.deliveredBytes;
+  let [queueMs, mostMs] = [0, 0];
+  for (let i = 0; i < 1_000; i++) {
+    path.run(10);
+    queueMs += path.queueMs / 1_000;
+    mostMs = Math.max(mostMs, path.queueMs);
+  }
+  const used = (path.bbr.model.rate.deliveredBytes - before) / (1250 * 10_000);
+  assert.ok(used > 0.94, `${used} used`);
+  assert.ok(queueMs < 3 && mostMs < 20, `${queueMs} and ${mostMs} ms of queue`);
+});
+
+test("a mark in Cruise bounds what is in flight, by no less than fills the path, until the next probe", () => {
+  const path = new IdealPath(1250, 40);
+  const state = (): BbrState => path.bbr.state;
+  path.run(3_000);
+  while (state() !== "cruise") path.run(1);
+  const before = path.bbr.windowBytes;
+  path.bbr.onCongestionExperienced(path.nowMs);
+  path.run(120);
+  assert.equal(state(), "cruise");
+  assert.ok(path.bbr.windowBytes < 0.75 * before, `${before} became ${path.bbr.windowBytes}`);
+  for (let i = 0; i < 6 && state() === "cruise"; i++) {
+    path.bbr.onCongestionExperienced(path.nowMs);
+    path.run(45);
+  }
+  near(path.bbr.windowBytes, 1250 * 40, 0.1, "the window after many marks");
+  while (state() !== "refill") path.run(1);
+  path.run(80);
+  assert.ok(path.bbr.windowBytes > 0.9 * before, `${path.bbr.windowBytes}`);
+});
+
+test("Startup ends with the second round trip that has a mark", () => {
+  const path = new IdealPath(1250, 40);
+  while (path.nowMs < 1_000 && path.bbr.state === "startup") {
+    if (path.nowMs === 150 || path.nowMs === 200) path.bbr.onCongestionExperienced(path.nowMs);
+    path.run(0.25);
+  }
+  assert.ok(path.nowMs > 199 && path.nowMs < 210, `${path.nowMs} ms`);
+});
+
 test("an application that has little to send does not make the path look slow", () => {
   const path = new IdealPath(1250, 40);
   path.run(3_000);
@@ -206,7 +265,19 @@ test("whatever happens, the window is a number between four packets and its boun
     // A host may sleep for an hour at any time.
     afterMs: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 5_000 }) }, fc.constant(3_600_000)),
     count: fc.integer({ min: 1, max: 40 }),
-    kind: fc.constantFrom("send", "send", "send", "ack", "ack", "ack", "loss", "persistent", "spurious", "packet"),
+    kind: fc.constantFrom(
+      "send",
+      "send",
+      "send",
+      "ack",
+      "ack",
+      "ack",
+      "loss",
+      "persistent",
+      "spurious",
+      "mark",
+      "packet",
+    ),
     appLimited: fc.boolean(),
   });
   fc.assert(
@@ -237,6 +308,8 @@ test("whatever happens, the window is a number between four packets and its boun
         } else if (kind === "loss" || kind === "persistent") {
           for (const { n } of some) bbr.onPacketLost(nowMs, n, MSS);
           if (some.length > 0) bbr.onLoss(nowMs, some.length * MSS, 0, kind === "persistent");
+        } else if (kind === "mark") {
+          bbr.onCongestionExperienced(nowMs);
         } else if (kind === "spurious") {
           bbr.onSpuriousLoss();
         } else if (kind === "packet") {

@@ -143,6 +143,29 @@ test("after persistent congestion it starts slowly up to the reduced threshold a
   assert.ok(packets(cubic) > start + 3, "but at least Reno's growth");
 });
 
+test("a mark cuts the window as a loss does in slow start, and less behind it", () => {
+  const cubic = grownTo(100);
+  cubic.onCongestionExperienced(1000, 950);
+  assert.equal(packets(cubic), 70);
+  assert.equal(cubic.pacingGain, 1.25, "slow start is over");
+  cubic.onCongestionExperienced(1050, 990);
+  assert.equal(packets(cubic), 70, "sent before the cut");
+  cubic.onLoss(1060, MSS, 990, false);
+  assert.equal(packets(cubic), 70, "the same congestion");
+  cubic.onCongestionExperienced(1200, 1100);
+  assert.ok(Math.abs(packets(cubic) - 70 * 0.85) < 0.01, `${packets(cubic)}`);
+});
+
+test("marks never cut below two packets, and no loss of the same time that proves spurious takes a cut back", () => {
+  const cubic = grownTo(10);
+  cubic.onCongestionExperienced(1000, 950);
+  cubic.onLoss(1010, MSS, 960, false);
+  cubic.onSpuriousLoss();
+  assert.equal(packets(cubic), 7);
+  for (let i = 1; i < 50; i++) cubic.onCongestionExperienced(1000 + 100 * i, 1000 + 100 * i - 50);
+  assert.equal(packets(cubic), 2);
+});
+
 test("a cut for packets that arrived after all is taken back", () => {
   const cubic = grownTo(100);
   cubic.onLoss(1000, MSS, 950, false);

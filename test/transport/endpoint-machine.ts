@@ -3,11 +3,12 @@
 
 import assert from "node:assert/strict";
 import type { SocketAddress } from "../../src/base/address.ts";
+import type { Ecn } from "../../src/base/ecn.ts";
 import { RELAY_HEADER_BYTES } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Machine } from "../../src/base/machine.ts";
 import { type Random, randomBytes } from "../../src/base/random.ts";
-import { type Route, RouteTable } from "../../src/base/route.ts";
+import { type Carrier, type Route, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
 import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
 import type { Connection } from "../../src/transport/connection.ts";
@@ -103,7 +104,7 @@ export class EndpointMachine implements Machine {
     return connection;
   }
 
-  handleDatagram(nowMs: number, from: SocketAddress, datagram: Uint8Array): void {
+  handleDatagram(nowMs: number, from: SocketAddress, datagram: Uint8Array, _carrier?: Carrier, codepoint?: Ecn): void {
     // As Node hands it over: slices of a Buffer are views, and who keeps one is found out.
     const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
     for (let at = 0; at < bytes.length; ) {
@@ -114,7 +115,7 @@ export class EndpointMachine implements Machine {
       const route = isRelayed
         ? this.routes.relay(from, bytes.subarray(at, at + prefixBytes))
         : this.routes.direct(from);
-      this.endpoint.handlePacket(nowMs, route, bytes, at + prefixBytes, at + length);
+      this.endpoint.handlePacket(nowMs, route, bytes, at + prefixBytes, at + length, codepoint);
       at += length;
     }
   }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { socketAddress } from "../../src/base/address.ts";
-import { INITIAL_RTT_MS, PTO_MAX_MS } from "../../src/base/limits.ts";
+import { INITIAL_RTT_MS, PTO_MAX_MS, STREAM_CARRIER_MIN } from "../../src/base/limits.ts";
 import { ProtocolError } from "../../src/base/protocol-error.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { CongestionCubic } from "../../src/transport/congestion-cubic.ts";
@@ -278,4 +278,48 @@ test("a window that is used grows", () => {
   round(path, 1_000, 100);
   round(path, 1_100, 100);
   assert.ok(path.windowBytes >= 190 * BYTES, `${path.windowBytes}`);
+});
+
+/** Sends packets that bear ECT(0) where the path has them do so. */
+function sendMarked(path: Path, nowMs: number, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const packet = path.sent.prepare(nowMs);
+    packet.marked = path.marks(true);
+    path.onPacketSent(packet, nowMs, BYTES, true);
+  }
+}
+
+test("congestion that the peer tells of cuts the window once a round trip, and is no loss", () => {
+  const { path, owner } = bench();
+  const tell = (nowMs: number, largest: number, smallest: number, ect0: number, ce: number): void =>
+    path.onAck(nowMs, 0, Float64Array.of(largest, smallest), 1, { ect0, ect1: 0, ce });
+  sendMarked(path, 0, 8);
+  tell(100, 3, 0, 4, 0);
+  const before = path.windowBytes;
+  tell(101, 5, 4, 5, 1);
+  assert.ok(Math.abs(path.windowBytes - 0.7 * before) < 1, `${before} became ${path.windowBytes}`);
+  const after = path.windowBytes;
+  tell(102, 7, 6, 5, 3);
+  assert.equal(path.windowBytes, after);
+  assert.deepEqual(owner.lost, []);
+  assert.equal(path.ecn.state, "capable");
+});
+
+test("packets that were lost for their mark do not cut the window", () => {
+  const { path, owner } = bench();
+  sendMarked(path, 0, 10);
+  const before = path.windowBytes;
+  sendMarked(path, 1, 4);
+  ack(path, 100, 13, 10);
+  assert.equal(owner.lost.length, 10);
+  assert.equal(path.ecn.state, "failed");
+  assert.ok(path.windowBytes >= before, `${before} became ${path.windowBytes}`);
+  sendMarked(path, 101, 4);
+  assert.equal(path.sent.get(path.sent.nextPacketNumber - 1)?.marked, false);
+});
+
+test("over a stream nothing is marked", () => {
+  const stream = new RouteTable().direct(socketAddress("192.0.2.1", 4000) ?? assert.fail(), STREAM_CARRIER_MIN);
+  const path = new Path(1, stream, 0, BYTES, BYTES, (bytes) => new CongestionCubic(bytes), new Recorder());
+  assert.equal(path.marks(true), false);
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { socketAddress } from "../../src/base/address.ts";
+import { ecn } from "../../src/base/ecn.ts";
 import { ACK_DELAY_MAX_MS, ACK_RANGES_MAX } from "../../src/base/limits.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { ReceiveSpace } from "../../src/transport/receive-space.ts";
@@ -27,6 +28,29 @@ test("every second packet that asks for it is acknowledged at once, a single one
   assert.deepEqual(ranges(space), [1, 0]);
   space.onAckSent();
   assert.equal(space.hasAckToSend, false);
+});
+
+test("packets are counted by their codepoint, and where none has one there is nothing to tell", () => {
+  const space = spaceOf();
+  space.onReceived(0, 0, true, 2);
+  assert.equal(space.ecnCounts, undefined);
+  const codepoints = [ecn.ect0, ecn.ect0, ecn.ce, ecn.ect0, ecn.ect1, ecn.notEct, ecn.ce];
+  for (const [i, codepoint] of codepoints.entries()) space.onReceived(i, i + 1, i % 2 === 0, 2, 25, codepoint);
+  assert.deepEqual(space.ecnCounts, { ect0: 3, ect1: 1, ce: 2 });
+});
+
+test("congestion that begins is told at once, and not again as long as it lasts", () => {
+  const space = spaceOf();
+  space.onReceived(10, 0, true, 8, 25, ecn.ect0);
+  assert.ok(space.ackDueAtMs > 10);
+  space.onReceived(11, 1, true, 8, 25, ecn.ce);
+  assert.equal(space.ackDueAtMs, 11);
+  space.onAckSent();
+  space.onReceived(12, 2, true, 8, 25, ecn.ce);
+  assert.ok(space.ackDueAtMs > 12);
+  space.onReceived(13, 3, true, 8, 25, ecn.ect0);
+  space.onReceived(14, 4, true, 8, 25, ecn.ce);
+  assert.equal(space.ackDueAtMs, 14);
 });
 
 test("two packets of a fast flow wait for others no longer than the flow's share of a round trip", () => {

@@ -1,6 +1,7 @@
 // Frames of every kind for property tests, as a peer that keeps the rules could send them.
 
 import fc from "fast-check";
+import type { EcnCounts } from "../../src/base/ecn.ts";
 import { ACK_FRAME_RANGES_MAX } from "../../src/base/limits.ts";
 import { bytesOf, record, socketAddress, textOf, varintValue } from "./arbitrary.ts";
 import type { Frame } from "./frame-recorder.ts";
@@ -25,6 +26,15 @@ export const ackRanges: fc.Arbitrary<number[]> = fc
     return ranges;
   });
 
+/** How many packets came with each codepoint of ECN. */
+export const ecnCounts: fc.Arbitrary<EcnCounts> = record<EcnCounts>({
+  ect0: varintValue,
+  ect1: varintValue,
+  ce: varintValue,
+});
+
+const ack = { type: fc.constant("ack" as const), path, delayUs: varintValue, ranges: ackRanges };
+
 const ofStream: fc.Arbitrary<Frame> = record<Extract<Frame, { type: "stream" }>>({
   type: fc.constant("stream"),
   id: varintValue,
@@ -36,12 +46,8 @@ const ofStream: fc.Arbitrary<Frame> = record<Extract<Frame, { type: "stream" }>>
 /** Any frame but PADDING. */
 export const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.constant<Frame>({ type: "ping" }),
-  record<Extract<Frame, { type: "ack" }>>({
-    type: fc.constant("ack"),
-    path,
-    delayUs: varintValue,
-    ranges: ackRanges,
-  }),
+  record<Extract<Frame, { type: "ack" }>>(ack),
+  record<Extract<Frame, { type: "ack" }>>({ ...ack, counts: ecnCounts }),
   ofStream,
   record<Extract<Frame, { type: "reset-stream" }>>({
     type: fc.constant("reset-stream"),

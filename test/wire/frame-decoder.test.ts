@@ -70,15 +70,15 @@ test("a STREAM names its data by position and copies nothing", () => {
   assert.equal(seen[3], bytes);
 });
 
-test("one array carries the ranges of every ACK", () => {
-  const seen = new Set<Float64Array>();
+test("one array carries the ranges of every ACK, and one object its ECN counts", () => {
+  const seen = new Set<unknown>();
   const recorder = new FrameRecorder();
-  recorder.onAck = (_path, _delayUs, ranges) => seen.add(ranges);
+  recorder.onAck = (_path, _delayUs, ranges, _rangeCount, counts) => seen.add(ranges).add(counts);
   const decoder = new FrameDecoder();
-  const bytes = fromHex("02 01 0a 00 00 02 02 01 0b 00 00 00");
+  const bytes = fromHex("03 01 0a 00 00 02 01 00 00 03 01 0b 00 00 00 02 00 00");
   decoder.decode(bytes, 0, bytes.length, recorder);
   decoder.decode(bytes, 0, bytes.length, recorder);
-  assert.equal(seen.size, 1);
+  assert.equal(seen.size, 2);
 });
 
 test("an ACK holds up to the bound of ranges, and no more", () => {
@@ -93,7 +93,7 @@ test("an ACK holds up to the bound of ranges, and no more", () => {
 
 test("what cannot be read closes the connection with frameEncoding", () => {
   const broken: Record<string, string> = {
-    "an unknown type": "03",
+    "an unknown type": "06",
     "a type that needs two bytes": "4001",
     "an ACK of the probing space": "02 00 0a 00 00 00",
     "an ACK of a path above 65535": "02 80010000 0a 00 00 00",
@@ -101,6 +101,8 @@ test("what cannot be read closes the connection with frameEncoding", () => {
     "an ACK whose gap goes below 0": "02 01 05 00 01 00 04 00",
     "an ACK whose second range goes below 0": "02 01 05 00 01 00 02 02",
     "an ACK that ends in its ranges": "02 01 05 00 01 00 00",
+    "an ACK whose ECN counts are cut": "03 01 05 00 00 00 01 00",
+    "an ACK of an ECN count above 2^53 - 1": "03 01 05 00 00 00 01 00 c020000000000000",
     "a STREAM without an offset": "08 01",
     "a STREAM whose data reach past the packet": "0a 00 00 03 aabb",
     "a STREAM that ends above 2^53 - 1": "08 00 c01fffffffffffff aa",
@@ -124,7 +126,7 @@ test("what cannot be read closes the connection with frameEncoding", () => {
 });
 
 test("a type that is not in the table is refused, whatever follows it", () => {
-  const known = new Set([...Object.values(frameType), 0x09, 0x0a, 0x0b] as number[]);
+  const known = new Set([...Object.values(frameType), 0x03, 0x09, 0x0a, 0x0b] as number[]);
   for (let type = 0; type < 256; type++) {
     if (!known.has(type))
       assert.throws(() => decodeFrames(Uint8Array.of(type, ...new Uint8Array(64))), isFrameEncoding);

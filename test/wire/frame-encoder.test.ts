@@ -19,7 +19,7 @@ import {
   writeStreamHeader,
 } from "../../src/wire/frame-encoder.ts";
 import { counting, hex, varintValue } from "./arbitrary.ts";
-import { ackRanges, frame } from "./frame-arbitrary.ts";
+import { ackRanges, ecnCounts, frame } from "./frame-arbitrary.ts";
 import { decodeFrames, type Frame, frameBytes, writeFrame } from "./frame-recorder.ts";
 
 function encode(...frames: Frame[]): Uint8Array {
@@ -34,6 +34,14 @@ test("every frame has the bytes that the specification draws", () => {
     [{ type: "ping" }, "01"],
     [{ type: "ack", path: 1, delayUs: 300, ranges: [10, 8] }, "02 01 0a 412c 00 02"],
     [{ type: "ack", path: 70, delayUs: 0, ranges: [100, 100, 98, 90, 63, 0] }, "02 4046 4064 00 02 00 00 08 19 3f"],
+    [
+      { type: "ack", path: 1, delayUs: 300, ranges: [10, 8], counts: { ect0: 11, ect1: 0, ce: 300 } },
+      "03 01 0a 412c 00 02 0b 00 412c",
+    ],
+    [
+      { type: "ack", path: 1, delayUs: 0, ranges: [9, 9, 6, 5], counts: { ect0: 0, ect1: 2, ce: 2 ** 30 } },
+      "03 01 09 00 01 00 01 01 00 02 c000000040000000",
+    ],
     [{ type: "reset-stream", id: 4, code: 1, finalSize: 70_000 }, "04 04 01 80011170"],
     [{ type: "stop-sending", id: 5, code: 6 }, "05 05 06"],
     [{ type: "stream", id: 0, offset: 0, fin: false, data: counting(1, 3) }, "0a 00 00 03 010203"],
@@ -97,16 +105,17 @@ test("a frame takes as many bytes as was said before", () => {
 
 test("an ACK is cut to the newest ranges that fit, and not one fewer", () => {
   fc.assert(
-    fc.property(varintValue, ackRanges, fc.nat(700), (delayUs, list, roomBytes) => {
+    fc.property(varintValue, ackRanges, fc.option(ecnCounts), fc.nat(700), (delayUs, list, told, roomBytes) => {
+      const counts = told ?? undefined;
       const ranges = Float64Array.from(list);
       const count = list.length / 2;
-      const fit = ackRangesThatFit(1, delayUs, ranges, count, roomBytes);
+      const fit = ackRangesThatFit(1, delayUs, ranges, count, counts, roomBytes);
       if (fit > 0) {
         const writer = new ByteWriter(new Uint8Array(roomBytes));
-        writeAck(writer, 1, delayUs, ranges, fit);
-        assert.equal(writer.offset, ackBytes(1, delayUs, ranges, fit));
+        writeAck(writer, 1, delayUs, ranges, fit, counts);
+        assert.equal(writer.offset, ackBytes(1, delayUs, ranges, fit, counts));
       }
-      if (fit < count) assert(ackBytes(1, delayUs, ranges, fit + 1) > roomBytes);
+      if (fit < count) assert(ackBytes(1, delayUs, ranges, fit + 1, counts) > roomBytes);
     }),
     { numRuns: 1000 },
   );
@@ -116,9 +125,9 @@ test("an ACK is cut right where the count of its ranges takes a second byte", ()
   const ranges = new Float64Array(200);
   for (let i = 0; i < 100; i++) ranges.fill(1000 - 3 * i, 2 * i, 2 * i + 2);
   for (let roomBytes = 0; roomBytes < 300; roomBytes++) {
-    const fit = ackRangesThatFit(1, 0, ranges, 100, roomBytes);
-    if (fit > 0) assert(ackBytes(1, 0, ranges, fit) <= roomBytes);
-    if (fit < 100) assert(ackBytes(1, 0, ranges, fit + 1) > roomBytes);
+    const fit = ackRangesThatFit(1, 0, ranges, 100, undefined, roomBytes);
+    if (fit > 0) assert(ackBytes(1, 0, ranges, fit, undefined) <= roomBytes);
+    if (fit < 100) assert(ackBytes(1, 0, ranges, fit + 1, undefined) > roomBytes);
   }
 });
 
@@ -126,8 +135,8 @@ test("an ACK without ranges, or with more than a peer would read, is an assertio
   const writer = new ByteWriter(new Uint8Array(8192));
   const ranges = new Float64Array(2 * ACK_FRAME_RANGES_MAX + 2);
   for (let i = 0; i <= ACK_FRAME_RANGES_MAX; i++) ranges.fill(10_000 - 3 * i, 2 * i, 2 * i + 2);
-  assert.throws(() => writeAck(writer, 1, 0, ranges, 0), AssertionError);
-  assert.throws(() => writeAck(writer, 1, 0, ranges, ACK_FRAME_RANGES_MAX + 1), AssertionError);
+  assert.throws(() => writeAck(writer, 1, 0, ranges, 0, undefined), AssertionError);
+  assert.throws(() => writeAck(writer, 1, 0, ranges, ACK_FRAME_RANGES_MAX + 1, undefined), AssertionError);
 });
 
 test("a path token has eight bytes", () => {

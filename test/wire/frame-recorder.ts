@@ -2,6 +2,7 @@
 
 import type { SocketAddress } from "../../src/base/address.ts";
 import type { ByteWriter } from "../../src/base/byte-writer.ts";
+import type { EcnCounts } from "../../src/base/ecn.ts";
 import type { PathStatus } from "../../src/wire/frame.ts";
 import { FrameDecoder, type FrameVisitor } from "../../src/wire/frame-decoder.ts";
 import * as encoder from "../../src/wire/frame-encoder.ts";
@@ -9,7 +10,13 @@ import * as encoder from "../../src/wire/frame-encoder.ts";
 /** One frame. Ranges are pairs [largest, smallest], flattened; bytes are copies. */
 export type Frame =
   | { readonly type: "ping" }
-  | { readonly type: "ack"; readonly path: number; readonly delayUs: number; readonly ranges: readonly number[] }
+  | {
+      readonly type: "ack";
+      readonly path: number;
+      readonly delayUs: number;
+      readonly ranges: readonly number[];
+      readonly counts?: EcnCounts;
+    }
   | { readonly type: "reset-stream"; readonly id: number; readonly code: number; readonly finalSize: number }
   | { readonly type: "stop-sending"; readonly id: number; readonly code: number }
   | {
@@ -35,8 +42,9 @@ export class FrameRecorder implements FrameVisitor {
   onPing(): void {
     this.frames.push({ type: "ping" });
   }
-  onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number): void {
-    this.frames.push({ type: "ack", path, delayUs, ranges: Array.from(ranges.subarray(0, 2 * rangeCount)) });
+  onAck(path: number, delayUs: number, list: Float64Array, rangeCount: number, counts: EcnCounts | undefined): void {
+    const ranges = Array.from(list.subarray(0, 2 * rangeCount));
+    this.frames.push({ type: "ack", path, delayUs, ranges, ...(counts && { counts: { ...counts } }) });
   }
   onResetStream(id: number, code: number, finalSize: number): void {
     this.frames.push({ type: "reset-stream", id, code, finalSize });
@@ -89,6 +97,16 @@ export function decodeFrames(bytes: Uint8Array): { frames: Frame[]; eliciting: b
   return { frames: recorder.frames, eliciting };
 }
 
+type AckFields = [number, number, Float64Array, number, EcnCounts | undefined];
+
+const ackFields = ({ path, delayUs, ranges, counts }: Extract<Frame, { type: "ack" }>): AckFields => [
+  path,
+  delayUs,
+  Float64Array.from(ranges),
+  ranges.length / 2,
+  counts,
+];
+
 /** Writes `frame`; a STREAM with its length. */
 export function writeFrame(writer: ByteWriter, frame: Frame): void {
   switch (frame.type) {
@@ -96,7 +114,7 @@ export function writeFrame(writer: ByteWriter, frame: Frame): void {
       encoder.writePing(writer);
       break;
     case "ack":
-      encoder.writeAck(writer, frame.path, frame.delayUs, Float64Array.from(frame.ranges), frame.ranges.length / 2);
+      encoder.writeAck(writer, ...ackFields(frame));
       break;
     case "reset-stream":
       encoder.writeResetStream(writer, frame.id, frame.code, frame.finalSize);
@@ -150,7 +168,7 @@ export function frameBytes(frame: Frame): number {
     case "ping":
       return encoder.PING_BYTES;
     case "ack":
-      return encoder.ackBytes(frame.path, frame.delayUs, Float64Array.from(frame.ranges), frame.ranges.length / 2);
+      return encoder.ackBytes(...ackFields(frame));
     case "reset-stream":
       return encoder.resetStreamBytes(frame.id, frame.code, frame.finalSize);
     case "stop-sending":

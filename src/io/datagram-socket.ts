@@ -3,6 +3,7 @@
 // written into: such a socket sends from memory of its own.
 
 import type { SocketAddress } from "../base/address.ts";
+import type { Ecn } from "../base/ecn.ts";
 import type { Transmit } from "../base/transmit.ts";
 
 /** Counters that a socket keeps; they only grow. */
@@ -19,8 +20,10 @@ export interface DatagramHandlers {
   /**
    * One received datagram, or several of one sender that the kernel joined. The bytes are the handler's to change, and only until
    * it returns.
+   * @param codepoint of ECN that it came with, where the socket can tell. Linux joins no packets that differ in it; should an older one
+   * do so, the first speaks for all, and validation ends the use of ECN where that is not true.
    */
-  onDatagram(from: SocketAddress, bytes: Uint8Array): void;
+  onDatagram(from: SocketAddress, bytes: Uint8Array, codepoint?: Ecn): void;
   /** Follows one `onDatagram` or more: no other comes before the socket has been looked at again. Nothing of the socket is under way. */
   onAllRead(): void;
   /** The socket can send again after `send` left it not ready. */

@@ -10,6 +10,7 @@
 // for a part of a window to be sealed and sent, not for all of it.
 
 import type { SocketAddress } from "../base/address.ts";
+import type { Ecn } from "../base/ecn.ts";
 import { DRIVER_BATCH_BYTES, DRIVER_SAMPLE_EVERY, DRIVER_SEND_BYTES, TIMER_MS_MAX } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
 import { type Carrier, MAIN_CARRIER } from "../base/route.ts";
@@ -68,7 +69,7 @@ export class Driver<E> {
 
   private listen(carrier: Carrier, socket: DatagramSocket): void {
     socket.start({
-      onDatagram: (from, bytes) => this.onDatagram(from, bytes, carrier),
+      onDatagram: (from, bytes, codepoint) => this.onDatagram(from, bytes, carrier, codepoint),
       onAllRead: () => this.drainSoon(),
       onReady: () => this.wake(),
     });
@@ -146,10 +147,10 @@ export class Driver<E> {
     this.guardedDrain();
   };
 
-  private onDatagram(from: SocketAddress, bytes: Uint8Array, carrier: Carrier): void {
+  private onDatagram(from: SocketAddress, bytes: Uint8Array, carrier: Carrier, codepoint: Ecn | undefined): void {
     if (this.stopped) return;
     try {
-      this.options.machine.handleDatagram(monotonicNowMs(), from, bytes, carrier);
+      this.options.machine.handleDatagram(monotonicNowMs(), from, bytes, carrier, codepoint);
     } catch (error) {
       this.fail(error);
       return;

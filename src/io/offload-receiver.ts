@@ -2,12 +2,16 @@
 // itself that something came, through koffi: dgram, which would tell it otherwise, reads a message of its own each time, allocates
 // 64 KiB for it, cuts that to size, makes an object of the sender, and looks once more for a message that is mostly not there.
 //
+// Control messages tell of ECN, and dgram reads none: who counted only some of a path's packets would tell the peer that its mark is lost
+// on the way. So nothing is told until dgram reads no more.
+//
 // dgram stays the one that reads until libuv has told for the first time, and where koffi or Node have no way for that; then
 // it takes the first message of a turn, and this takes the others. The order of the messages stays, since dgram reads one in each
 // call, and hands it on before it reads the next.
 
 import { constants } from "node:os";
 import { formatIp, type SocketAddress } from "../base/address.ts";
+import { ecn } from "../base/ecn.ts";
 import { SOCKET_READ_BYTES, SOCKET_SENDERS_MAX, SOCKET_TURN_BYTES } from "../base/limits.ts";
 import type { DatagramCounters, DatagramHandlers } from "./datagram-socket.ts";
 import type { DgramHandle } from "./dgram-handle.ts";
@@ -142,7 +146,7 @@ export class OffloadReceiver {
         counters.receivedDatagrams++;
         const from = this.sender(slot);
         if (from === undefined) counters.receiveErrors++;
-        else handlers.onDatagram(from, bytes);
+        else handlers.onDatagram(from, bytes, this.dgramReads ? ecn.notEct : batch.codepoint(slot));
       }
       if (messages < messagesMax) break;
     }

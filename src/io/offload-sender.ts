@@ -10,6 +10,7 @@
 
 import { constants } from "node:os";
 import type { SocketAddress } from "../base/address.ts";
+import { type Ecn, ecn } from "../base/ecn.ts";
 import { BATCH_PACKETS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { TRANSMIT_BYTES_MAX, type Transmit } from "../base/transmit.ts";
@@ -21,8 +22,10 @@ import { OffloadMessage } from "./offload-message.ts";
 const MSG_DONTWAIT = 0x40;
 const IPPROTO_IP = 0;
 const IP_TTL = 2;
+const IP_TOS = 1;
 const IPPROTO_IPV6 = 41;
 const IPV6_UNICAST_HOPS = 16;
+const IPV6_TCLASS = 67;
 /** Means the system's own limit to both options. */
 const SYSTEM_HOP_LIMIT = -1;
 const { EAGAIN, EINVAL, EIO, EMSGSIZE } = constants.errno;
@@ -47,6 +50,9 @@ export class OffloadSender {
   private remote: SocketAddress | undefined;
   private buffer: Uint8Array | undefined;
   private bufferAddress = 0;
+  /** What the socket's packets to IPv4 and to IPv6 bear at present. */
+  private ecn4: Ecn = ecn.notEct;
+  private ecn6: Ecn = ecn.notEct;
 
   constructor(options: OffloadSenderOptions) {
     this.options = options;
@@ -81,6 +87,7 @@ export class OffloadSender {
       counters.sendErrors += Math.ceil(lengthBytes / segmentBytes);
       return lengthBytes;
     }
+    this.mark(transmit);
     let runBytes = this.segmentation ? joinedBytes(segmentBytes) : segmentBytes;
     let refused = false;
     for (let at = 0; at < lengthBytes; ) {
@@ -103,6 +110,23 @@ export class OffloadSender {
       at += bytes;
     }
     return lengthBytes;
+  }
+
+  /**
+   * ECN's codepoint is an option of the socket, set where it differs from the batch before: nearly all bear the same, and what has to
+   * wait leaves by dgram with the option that its batch had. Where the system does not know it packets leave unmarked, which validation notices.
+   */
+  private mark(transmit: Transmit): void {
+    const is4 = transmit.route?.remote.family === 4;
+    if ((is4 ? this.ecn4 : this.ecn6) === transmit.ecn) return;
+    const { libc, fd } = this.options;
+    if (is4) {
+      this.ecn4 = transmit.ecn;
+      libc.setOption(fd, IPPROTO_IP, IP_TOS, transmit.ecn);
+    } else {
+      this.ecn6 = transmit.ecn;
+      libc.setOption(fd, IPPROTO_IPV6, IPV6_TCLASS, transmit.ecn);
+    }
   }
 
   /** A socket of both families has a limit for each. */

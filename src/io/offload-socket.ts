@@ -1,5 +1,5 @@
 // A UDP socket made by hand, so that it has what Node cannot ask for: received packets of one sender joined by the kernel (UDP_GRO),
-// Don't Fragment without the kernel's own idea of the path's MTU (RFC 8899 wants to probe it), and buffers beyond the system's
+// told with what the routers on their way have written into their headers (ECN, RFC 3168), Don't Fragment without the kernel's own idea of the path's MTU (RFC 8899 wants to probe it), and buffers beyond the system's
 // cap where we are root. It is handed to dgram, which sends what had to wait, and tells when something came until libuv does so by
 // itself; offload-sender.ts sends and offload-receiver.ts receives all the rest.
 
@@ -23,10 +23,12 @@ const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
+const IP_RECVTOS = 13;
 const IPPROTO_IPV6 = 41;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
 const IPV6_DONTFRAG = 62;
+const IPV6_RECVTCLASS = 66;
 /** IP_PMTUDISC_PROBE and its twin of IPv6. */
 const PMTUDISC_PROBE = 3;
 const UDP_GRO = 104;
@@ -90,6 +92,8 @@ function bindDescriptor(
   const whole4 = set(IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
   const whole6 = family === 4 || set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
   if (family === 6) set(IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+  set(IPPROTO_IP, IP_RECVTOS, 1);
+  if (family === 6) set(IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   const coalescing = set(SOL_UDP, UDP_GRO, 1);
   if (!set(SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES)) set(SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
   if (!set(SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER_BYTES)) set(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);

@@ -14,11 +14,18 @@ export interface SentMessage {
   readonly segmentBytes: number | undefined;
 }
 
+interface Incoming {
+  readonly name: Uint8Array;
+  readonly data: Uint8Array;
+  /** Control messages: level, type, and the bytes of the value. */
+  readonly control?: readonly (readonly [number, number, readonly number[]])[];
+}
+
 export class MemoryLibc implements Libc {
   readonly wordBytes: 4 | 8;
   readonly sent: SentMessage[] = [];
   /** What is to be received: the sender's sockaddr, and the bytes. */
-  readonly inbox: { readonly name: Uint8Array; readonly data: Uint8Array }[] = [];
+  readonly inbox: Incoming[] = [];
   /** Asked before each send: an errno, or 0 to let it pass. */
   failure: (message: SentMessage) => number = () => 0;
   /** Instead of anything that is to be received: an errno. */
@@ -132,7 +139,7 @@ export class MemoryLibc implements Libc {
   }
 
   /** Fills in one mmsghdr: a msghdr of seven words, and behind it the bytes that were received. */
-  private deliver(address: number, { name, data }: { readonly name: Uint8Array; readonly data: Uint8Array }): void {
+  private deliver(address: number, { name, data, control = [] }: Incoming): void {
     const word = this.wordBytes;
     assert.ok(this.int(address + word) >= name.length, "room for the name");
     this.read(this.word(address), name.length).set(name);
@@ -141,8 +148,31 @@ export class MemoryLibc implements Libc {
     assert.equal(this.word(address + 3 * word), 1, "one part");
     assert.ok(this.word(vector + word) >= 65_536);
     this.read(this.word(vector), 65_536).set(data);
+    const controlBytes = this.writeControl(this.word(address + 4 * word), this.word(address + 5 * word), control);
+    this.read(address + 5 * word, word)
+      .fill(0)
+      .set([controlBytes]);
     const { length } = data;
     this.read(address + 7 * word, 4).set([length & 255, (length >> 8) & 255, length >> 16, 0]);
+  }
+
+  /** @returns the bytes of all of them, each padded to a word. */
+  private writeControl(at: number, roomBytes: number, control: NonNullable<Incoming["control"]>): number {
+    const word = this.wordBytes;
+    let used = 0;
+    for (const [level, type, value] of control) {
+      const spaceBytes = Math.ceil((word + 8 + value.length) / word) * word;
+      assert.ok(used + spaceBytes <= roomBytes, "room for control messages");
+      // The kernel leaves what it pads with as it was.
+      const bytes = this.read(at + used, spaceBytes).fill(0xff);
+      bytes.fill(0, 0, word + 8);
+      bytes[0] = word + 8 + value.length;
+      bytes[word] = level;
+      bytes[word + 4] = type;
+      bytes.set(value, word + 8);
+      used += spaceBytes;
+    }
+    return used;
   }
 
   duplicate(fd: number): number {

@@ -6,6 +6,7 @@ import { constants } from "node:os";
 import { test } from "node:test";
 import { setImmediate as turnEnd } from "node:timers/promises";
 import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
+import type { Ecn } from "../../src/base/ecn.ts";
 import { SOCKET_READ_BYTES, SOCKET_TURN_BYTES } from "../../src/base/limits.ts";
 import type { DatagramCounters } from "../../src/io/datagram-socket.ts";
 import { kernelAddress } from "../../src/io/offload-address.ts";
@@ -177,8 +178,8 @@ test("where messages come one by one, more is looked for now and then only, unti
 });
 
 /** A receiver that has dgram's place as soon as it is told, and what dgram was told to do. */
-function makeWatcher() {
-  const made = makeReceiver(4);
+function makeWatcher(family: 4 | 6 = 4) {
+  const made = makeReceiver(family);
   const told: string[] = [];
   const dgram = { recvStop: () => void told.push("stop"), recvStart: () => void told.push("start") };
   return { ...made, told, dgram };
@@ -197,6 +198,42 @@ test("dgram reads until libuv has told for the first time, and then no more", ()
   receiver.stop();
   assert.equal(libc.tell, undefined);
   assert.equal(libc.open.size, 0, "the watched descriptor is closed, after its watch");
+});
+
+for (const [family, name, level, type, value] of [
+  [4, "IPv4, whose option has one byte", 0, 1, [0xa8]],
+  [6, "IPv6", 41, 67, [0xb8, 0, 0, 0]],
+  [6, "IPv4 on a socket of both families", 0, 1, [0x00]],
+] as const) {
+  test(`the codepoint of ECN comes with each message: ${name}`, () => {
+    const { receiver, handlers, told, dgram } = makeWatcher(family);
+    const codepoints: (Ecn | undefined)[] = [];
+    receiver.takeOver({ ...handlers, onDatagram: (_from, _bytes, codepoint) => codepoints.push(codepoint) }, dgram);
+    const sender = kernelAddress(family, "192.0.2.1", 80) as Uint8Array;
+    const segment = [17, 104, [0xb0, 4, 0, 0]] as const;
+    const message = (...control: (readonly [number, number, readonly number[]])[]): void => {
+      libc.inbox.push({ name: sender, data: Uint8Array.of(1), control });
+    };
+    for (let codepoint = 0; codepoint < 4; codepoint++) {
+      const [first = 0, ...rest] = value;
+      message([level, type, [first + codepoint, ...rest]]);
+      message(segment, [level, type, [first + codepoint, ...rest]]);
+    }
+    message();
+    message(segment);
+    libc.tell?.(true);
+    assert.deepEqual(codepoints, [0, 0, 1, 1, 2, 2, 3, 3, 0, 0]);
+    assert.deepEqual(told, ["stop"]);
+  });
+}
+
+test("as long as dgram reads as well, which cannot tell, no codepoint is told", () => {
+  const { receiver, handlers } = makeReceiver(4);
+  const codepoints: (Ecn | undefined)[] = [];
+  const name = kernelAddress(4, "192.0.2.1", 80) as Uint8Array;
+  libc.inbox.push({ name, data: Uint8Array.of(1), control: [[0, 1, [2]]] });
+  receiver.receive({ ...handlers, onDatagram: (_from, _bytes, codepoint) => codepoints.push(codepoint) });
+  assert.deepEqual(codepoints, [0]);
 });
 
 test("a burst longer than one call takes is read whole in one turn", () => {

@@ -6,6 +6,7 @@ import { constants } from "node:os";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
+import { type Ecn, ecn } from "../../src/base/ecn.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { Transmit } from "../../src/base/transmit.ts";
@@ -95,6 +96,25 @@ test("what is to die on its way leaves with a limit of hops, which the socket ha
     assert.deepEqual(limits, [`${option}=3 after 1`, `${option}=-1 after 2`]);
     assert.equal(counters.sentDatagrams, 3);
   }
+});
+
+test("a codepoint of ECN is an option of the socket, for each family, set where it is another than the batch before had", () => {
+  const { libc, sender } = makeSender({ family: 6 });
+  const options: string[] = [];
+  libc.onOption = (level, name, value) => options.push(`${level}/${name}=${value} after ${libc.sent.length}`);
+  const send = (codepoint: Ecn, host?: string): void => {
+    const transmit = batch(100, 100, host);
+    transmit.ecn = codepoint;
+    sender.send(transmit);
+  };
+  send(ecn.notEct);
+  for (let i = 0; i < 3; i++) send(ecn.ect0);
+  send(ecn.notEct, "2001:db8::1");
+  send(ecn.ce, "2001:db8::1");
+  send(ecn.ect0);
+  send(ecn.notEct);
+  assert.deepEqual(options, ["0/1=2 after 1", "41/67=3 after 5", "0/1=0 after 7"]);
+  assert.equal(libc.sent.length, 8);
 });
 
 test("a call has at most 64 segments", () => {

@@ -2,7 +2,9 @@
 // flows share, how many packets a megabyte takes.
 
 import type { CongestionControllerFactory } from "../../src/transport/congestion-controller.ts";
+import type { EcnState } from "../../src/transport/ecn-validation.ts";
 import { BulkReceiver, BulkSender } from "./bulk-flow.ts";
+import type { LinkSettings } from "./link.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { World } from "./world.ts";
 
@@ -21,6 +23,8 @@ export interface BottleneckSettings {
   readonly durationMs: number;
   /** A key is pressed beside the first flow this often. */
   readonly keystrokeMs?: number;
+  /** What else the slow link does. */
+  readonly link?: Partial<LinkSettings>;
   readonly seed?: number;
 }
 
@@ -36,6 +40,10 @@ export interface BottleneckFigures {
   readonly queue95Ms: number;
   /** Share of the packets offered to the link that it lost, by chance and by a full queue. */
   readonly lost: number;
+  /** Share of them that it marked as having met congestion. */
+  readonly marked: number;
+  /** What each flow has found out about ECN. */
+  readonly ecn: readonly (EcnState | undefined)[];
   /** Packets that a megabyte took, of data and of acknowledgements. */
   readonly dataPackets: number;
   readonly ackPackets: number;
@@ -64,7 +72,7 @@ export function runBottleneck(settings: BottleneckSettings): BottleneckFigures {
   const sender = new BulkSender();
   const host = world.addHost("sender", {
     ip: "198.51.100.1",
-    up: { rateMbps, queueBytes, lossProbability, delayMs: rttMs / 2 },
+    up: { rateMbps, queueBytes, lossProbability, delayMs: rttMs / 2, ...settings.link },
     down: { delayMs: rttMs / 2 },
   });
   host.run(sender, (nowMs) => sender.pump(nowMs));
@@ -90,6 +98,7 @@ export function runBottleneck(settings: BottleneckSettings): BottleneckFigures {
     ack: host.datagramsReceived,
     offered: link.offered,
     lost: link.lost,
+    marked: link.marked,
   };
   const typed = sender.flows[0]?.keystrokesMs.length ?? 0;
   const waits: number[] = [];
@@ -108,6 +117,8 @@ export function runBottleneck(settings: BottleneckSettings): BottleneckFigures {
     queueMs: waits.reduce((sum, n) => sum + n, 0) / waits.length,
     queue95Ms: waits[Math.floor(waits.length * 0.95)] as number,
     lost: (link.lost - packetsBefore.lost) / (link.offered - packetsBefore.offered),
+    marked: (link.marked - packetsBefore.marked) / (link.offered - packetsBefore.offered),
+    ecn: sender.flows.map(({ connection }) => connection.paths.active?.ecn.state),
     dataPackets: ((host.datagramsSent - packetsBefore.data) / total) * 1e6,
     ackPackets: ((host.datagramsReceived - packetsBefore.ack) / total) * 1e6,
     keystrokesMs: sender.flows[0]?.keystrokesMs.slice(typed) ?? [],

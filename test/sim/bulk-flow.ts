@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import type { SocketAddress } from "../../src/base/address.ts";
+import type { Ecn } from "../../src/base/ecn.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Machine } from "../../src/base/machine.ts";
 import { type Random, randomBytes } from "../../src/base/random.ts";
-import { RouteTable } from "../../src/base/route.ts";
+import { type Carrier, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
 import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
@@ -44,8 +45,8 @@ export class BulkReceiver implements Machine {
     this.endpoint = endpointOf(random, this.identity, {});
   }
 
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
-    this.endpoint.handlePacket(nowMs, this.routes.direct(from), bytes, 0, bytes.length);
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, _carrier?: Carrier, codepoint?: Ecn): void {
+    this.endpoint.handlePacket(nowMs, this.routes.direct(from), bytes, 0, bytes.length, codepoint);
   }
 
   handleTimeout(nowMs: number): void {
@@ -149,8 +150,9 @@ export class BulkSender implements Machine {
     return flow;
   }
 
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
-    this.byAddress.get(from)?.endpoint.handlePacket(nowMs, this.routes.direct(from), bytes, 0, bytes.length);
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, _carrier?: Carrier, codepoint?: Ecn): void {
+    const route = this.routes.direct(from);
+    this.byAddress.get(from)?.endpoint.handlePacket(nowMs, route, bytes, 0, bytes.length, codepoint);
   }
 
   handleTimeout(nowMs: number): void {

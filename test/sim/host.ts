@@ -4,6 +4,7 @@
 
 import type { SocketAddress } from "../../src/base/address.ts";
 import { assert } from "../../src/base/assert.ts";
+import { type Ecn, ecn } from "../../src/base/ecn.ts";
 import type { Machine } from "../../src/base/machine.ts";
 import type { Carrier } from "../../src/base/route.ts";
 import type { LinkSettings, PacketSink } from "./link.ts";
@@ -39,6 +40,8 @@ export class Host implements PacketSink {
    */
   onInput: ((nowMs: number) => void) | undefined;
   machine: Machine | undefined;
+  /** Whether its sockets set and tell ECN's codepoint; those of plain dgram do not. */
+  hasEcn = true;
   datagramsSent = 0;
   bytesSent = 0;
   datagramsReceived = 0;
@@ -156,9 +159,10 @@ export class Host implements PacketSink {
   }
 
   /** Hands the machine one datagram, which the receive buffer may have joined from several. The bytes are spoilt behind it. */
-  deliver(source: Place, destination: Place, bytes: Uint8Array): void {
+  deliver(source: Place, destination: Place, bytes: Uint8Array, codepoint: Ecn): void {
     const machine = this.machine as Machine;
-    machine.handleDatagram(this.tick(), source.address, bytes, this.sockets.carrierAt(destination) as Carrier);
+    const carrier = this.sockets.carrierAt(destination) as Carrier;
+    machine.handleDatagram(this.tick(), source.address, bytes, carrier, this.hasEcn ? codepoint : ecn.notEct);
     // The machine may keep no view: who does finds these bytes in it.
     bytes.fill(0xdb);
     this.drain();
@@ -192,7 +196,7 @@ export class Host implements PacketSink {
       const destination = world.book.of(route.remote);
       for (let start = 0; start < lengthBytes; start += segmentBytes) {
         const end = Math.min(start + segmentBytes, lengthBytes);
-        this.send(route.carrier, destination, out.buffer, start, end, hopLimit);
+        this.send(route.carrier, destination, out.buffer, start, end, hopLimit, out.ecn);
       }
     }
     return batches;
@@ -205,6 +209,7 @@ export class Host implements PacketSink {
     start: number,
     end: number,
     hopLimit: number | undefined,
+    codepoint: Ecn,
   ): void {
     const stream = this.streams.get(carrier);
     if (stream !== undefined) {
@@ -220,6 +225,7 @@ export class Host implements PacketSink {
     const packet = this.world.packets.take(foot.source, destination, this);
     packet.setPayload(bytes, start, end);
     if (hopLimit !== undefined) packet.hopLimit = hopLimit;
+    if (this.hasEcn) packet.ecn = codepoint;
     this.world.trace.record(this.world.nowMs, "send", this.name, packet);
     foot.attachment.up.receive(packet);
   }

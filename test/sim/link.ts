@@ -1,9 +1,11 @@
 // One direction of a link: a queue in front of a transmitter of some rate, a medium with a delay behind it, and all that
 // media do to packets. A packet costs one event, or none where the link takes no time at all.
 //
-// In the order in which they act: cut, MTU, queue limit (tail drop), serialization at the rate, loss (uniform, and in
+// In the order in which they act: cut, MTU, what a faulty router does to ECN, queue limit (tail drop), congestion marks (ECN),
+// serialization at the rate, loss (uniform, and in
 // bursts as Gilbert and Elliott model them), duplication, delay with jitter (which keeps the order), reordering.
 
+import { ecn } from "../../src/base/ecn.ts";
 import type { Packet } from "./packet.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { ClockTarget } from "./virtual-clock.ts";
@@ -38,6 +40,10 @@ export interface LinkSettings {
   readonly duplicateProbability: number;
   /** Bytes that may wait, the packet that is being sent included; only a finite rate makes any wait. */
   readonly queueBytes: number;
+  /** Packets that find so many bytes waiting are marked as having met congestion, if they understand that (RFC 3168). */
+  readonly markQueueBytes: number;
+  /** What a router does that does not understand ECN: it clears the codepoint, sets CE on every packet that has one, or drops it. */
+  readonly ecnFault: "bleach" | "mark" | "drop" | undefined;
   /** Largest IP packet, headers included (28 bytes with IPv4, 48 with IPv6). What is larger vanishes. */
   readonly mtuBytes: number;
   /** A link that is cut loses everything. */
@@ -54,6 +60,8 @@ export const PERFECT_LINK: LinkSettings = {
   reorderMs: 0,
   duplicateProbability: 0,
   queueBytes: Number.POSITIVE_INFINITY,
+  markQueueBytes: Number.POSITIVE_INFINITY,
+  ecnFault: undefined,
   mtuBytes: 65_535,
   isCut: false,
 };
@@ -66,6 +74,8 @@ export class Link implements ClockTarget, PacketSink {
   /** Packets that came out, duplicates counted. */
   delivered = 0;
   lost = 0;
+  /** Packets that left with CE. */
+  marked = 0;
   private readonly world: World;
   private readonly sink: PacketSink;
   private readonly random: SeededRandom;
@@ -105,6 +115,13 @@ export class Link implements ClockTarget, PacketSink {
       this.lose(packet, "MTU");
       return;
     }
+    if (settings.ecnFault !== undefined && packet.ecn !== ecn.notEct) {
+      if (settings.ecnFault === "drop") {
+        this.lose(packet, "ECN");
+        return;
+      }
+      packet.ecn = settings.ecnFault === "mark" ? ecn.ce : ecn.notEct;
+    }
     let departureMs = this.world.nowMs;
     if (settings.rateMbps !== Number.POSITIVE_INFINITY) {
       // The backlog comes from times, so rounding is forgiven by a thousandth of a byte.
@@ -112,9 +129,11 @@ export class Link implements ClockTarget, PacketSink {
         this.lose(packet, "queue is full");
         return;
       }
+      if (packet.ecn !== ecn.notEct && this.queuedBytes >= settings.markQueueBytes) packet.ecn = ecn.ce;
       departureMs = Math.max(departureMs, this.busyUntilMs) + bytes / (settings.rateMbps * 125);
       this.busyUntilMs = departureMs;
     }
+    if (packet.ecn === ecn.ce) this.marked++;
     if (this.isLost(settings)) {
       this.lose(packet, "loss");
       return;

@@ -1,6 +1,7 @@
 // A UDP datagram on its way. Packets and their buffers are pooled: a run of thousands of packets allocates a few dozen.
 
 import { assert } from "../../src/base/assert.ts";
+import { type Ecn, ecn } from "../../src/base/ecn.ts";
 import type { Host } from "./host.ts";
 import type { Place } from "./place.ts";
 
@@ -25,6 +26,7 @@ export class Packet {
   hops = 0;
   /** Routers that it may still reach, the last of which drops it. */
   hopLimit = HOP_LIMIT;
+  ecn: Ecn = ecn.notEct;
   buffer = new Uint8Array(POOLED_BYTES);
 
   constructor(source: Place, destination: Place, origin: Host) {
@@ -92,6 +94,7 @@ export class PacketPool {
     packet.origin = origin;
     packet.hops = 0;
     packet.hopLimit = HOP_LIMIT;
+    packet.ecn = ecn.notEct;
     return packet;
   }
 
@@ -99,6 +102,7 @@ export class PacketPool {
     const copy = this.take(packet.source, packet.destination, packet.origin);
     copy.hops = packet.hops;
     copy.hopLimit = packet.hopLimit;
+    copy.ecn = packet.ecn;
     copy.setPayload(packet.payload(), 0, packet.lengthBytes);
     return copy;
   }

@@ -1,5 +1,5 @@
 // The receive buffer of a host's socket. It is bounded in bytes; datagrams wait in it while the host sleeps or sends, and
-// while the network card holds them back to join them: several of one flow and one size, the last of which may be shorter, become
+// while the network card holds them back to join them: several of one flow, one ECN codepoint and one size, the last of which may be shorter, become
 // one, as GRO makes of them.
 
 import type { Host } from "./host.ts";
@@ -88,7 +88,7 @@ export class ReceiveBuffer implements ClockTarget {
     let count = 1;
     while (first + count < packets.length && count < JOINED_DATAGRAMS_MAX) {
       const next = packets[first + count] as Packet;
-      if (next.source !== head.source || next.destination !== head.destination) break;
+      if (next.source !== head.source || next.destination !== head.destination || next.ecn !== head.ecn) break;
       if (next.lengthBytes > head.lengthBytes || totalBytes + next.lengthBytes > JOINED_BYTES_MAX) break;
       if (!this.random.chance(this.world.options.joinProbability)) break;
       totalBytes += next.lengthBytes;
@@ -105,13 +105,13 @@ export class ReceiveBuffer implements ClockTarget {
     host.datagramsReceived++;
     host.bytesReceived += packet.lengthBytes;
     // The packet goes back to the pool behind the call: what the machine sends meanwhile gets other buffers.
-    host.deliver(packet.source, packet.destination, packet.payload());
+    host.deliver(packet.source, packet.destination, packet.payload(), packet.ecn);
     world.packets.release(packet);
   }
 
   private deliverJoined(packets: readonly Packet[], first: number, count: number): void {
     const { host, world } = this;
-    const { source, destination } = packets[first] as Packet;
+    const { source, destination, ecn } = packets[first] as Packet;
     const joined = world.joinBuffer;
     let lengthBytes = 0;
     for (let i = first; i < first + count; i++) {
@@ -124,7 +124,7 @@ export class ReceiveBuffer implements ClockTarget {
       host.bytesReceived += packet.lengthBytes;
       world.packets.release(packet);
     }
-    if (lengthBytes > 0) host.deliver(source, destination, joined.subarray(0, lengthBytes));
+    if (lengthBytes > 0) host.deliver(source, destination, joined.subarray(0, lengthBytes), ecn);
   }
 
   /** What a datagram before this one led to may have closed the socket or put the host to sleep. */

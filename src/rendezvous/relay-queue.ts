@@ -7,6 +7,7 @@
 // buffers are used again, so that nothing is allocated for a datagram.
 
 import { DeadlineHeap } from "../base/deadline-heap.ts";
+import { type Ecn, ecn } from "../base/ecn.ts";
 import {
   RELAY_PACKET_OVERHEAD_BYTES,
   RELAY_QUEUE_BYTES_MAX,
@@ -31,6 +32,7 @@ export class RelayRun {
   used: Uint8Array;
   segmentBytes = 0;
   packets = 0;
+  codepoint: Ecn = ecn.notEct;
   /** The channel that the packets came with; they leave to the owner of the other one. */
   channel: RelayChannel | undefined;
   next: RelayRun | undefined;
@@ -107,6 +109,7 @@ export class RelayQueue {
     start: number,
     end: number,
     segmentBytes: number,
+    codepoint: Ecn = ecn.notEct,
   ): Uint8Array | undefined {
     const party = channel.owner;
     const lengthBytes = end - start;
@@ -124,6 +127,7 @@ export class RelayQueue {
     if (run.used.length !== lengthBytes) run.used = run.buffer.subarray(0, lengthBytes);
     run.segmentBytes = segmentBytes;
     run.packets = packets;
+    run.codepoint = codepoint;
     run.channel = channel;
     if (party.tail === undefined) party.head = run;
     else party.tail.next = run;
@@ -167,6 +171,7 @@ export class RelayQueue {
       else out.buffer.set(run.used, 0);
       out.lengthBytes = lengthBytes;
       out.segmentBytes = run.segmentBytes;
+      out.ecn = run.codepoint;
       this.counters.forwardedPackets += run.packets;
       this.counters.forwardedBytes += lengthBytes;
       this.release(party);

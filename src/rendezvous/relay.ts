@@ -7,6 +7,7 @@
 
 import type { SocketAddress } from "../base/address.ts";
 import { assert } from "../base/assert.ts";
+import { type Ecn, ecn } from "../base/ecn.ts";
 import {
   BATCH_PACKETS_MAX,
   RELAY_ANSWER_MS,
@@ -105,6 +106,7 @@ export class Relay {
   /**
    * Takes the relayed packet at `start` and those behind it that are of the same channel.
    * @param by the socket that they came to.
+   * @param codepoint of ECN that they came with, and leave with: the relay is a router to them.
    * @returns the offset behind what was taken.
    */
   handlePackets(
@@ -114,6 +116,7 @@ export class Relay {
     start: number,
     end: number,
     by: Carrier = MAIN_CARRIER,
+    codepoint: Ecn = ecn.notEct,
   ): number {
     const segmentBytes = packetLength(bytes, start, end);
     if (segmentBytes === 0) return end;
@@ -132,7 +135,7 @@ export class Relay {
     if (!channel.used) this.markUsed(channel);
     const stop = runEnd(bytes, start, end, segmentBytes);
     if (!channel.other.used && !this.spendUnanswered(channel, stop - start)) return stop;
-    const copy = this.queue.push(channel, bytes, start, stop, segmentBytes);
+    const copy = this.queue.push(channel, bytes, start, stop, segmentBytes, codepoint);
     if (copy === undefined) return stop;
     const { high: otherHigh, low: otherLow } = channel.other;
     for (let at = 0; at < stop - start; at += segmentBytes) writeRelayChannel(copy, at, otherHigh, otherLow);

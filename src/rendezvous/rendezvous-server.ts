@@ -8,6 +8,7 @@
 
 import type { SocketAddress } from "../base/address.ts";
 import { DeadlineHeap } from "../base/deadline-heap.ts";
+import type { Ecn } from "../base/ecn.ts";
 import {
   AGENT_HANDOVER_MS,
   AGENT_IDLE_TIMEOUT_MS,
@@ -142,7 +143,7 @@ export class RendezvousServer implements Machine {
   }
 
   /** @param carrier the socket that it came to; the further UDP sockets take STUN alone, streams all but STUN. */
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier = MAIN_CARRIER, codepoint?: Ecn): void {
     const { relay } = this.introductions;
     const isStream = isStreamCarrier(carrier);
     const takesAgents = isStream || carrier === MAIN_CARRIER;
@@ -151,7 +152,7 @@ export class RendezvousServer implements Machine {
     let toEndpoint: Route | undefined;
     while (at < end) {
       if (bytes[at] === packetKind.relayed && takesAgents) {
-        at = relay.handlePackets(nowMs, from, bytes, at, end, carrier);
+        at = relay.handlePackets(nowMs, from, bytes, at, end, carrier, codepoint);
         continue;
       }
       const lengthBytes = packetLength(bytes, at, end);
@@ -162,7 +163,7 @@ export class RendezvousServer implements Machine {
         if (this.answers.admits(nowMs, from)) this.answer(from, bytes.subarray(at, at + lengthBytes), kind, carrier);
       } else if (takesAgents && !isStun) {
         toEndpoint ??= this.routes.direct(from, carrier);
-        this.endpoint.handlePacket(nowMs, toEndpoint, bytes, at, at + lengthBytes);
+        this.endpoint.handlePacket(nowMs, toEndpoint, bytes, at, at + lengthBytes, codepoint);
       }
       at += lengthBytes;
     }

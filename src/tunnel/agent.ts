@@ -6,6 +6,7 @@
 //             └─ identity reply ── RendezvousLinks   └─ Peer: candidates, punching, paths; streams go to the driver
 
 import type { SocketAddress } from "../base/address.ts";
+import type { Ecn } from "../base/ecn.ts";
 import { Fifo } from "../base/fifo.ts";
 import { RELAY_HEADER_BYTES } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
@@ -184,24 +185,23 @@ export class Agent implements Machine {
 
   // ---- Machine
 
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier = MAIN_CARRIER, codepoint?: Ecn): void {
     const direct = this.received.of(from, carrier);
-    const end = bytes.length;
-    for (let at = 0; at < end; ) {
+    for (let at = 0, end = bytes.length; at < end; ) {
       const length = packetLength(bytes, at, end);
       if (length === 0) return;
       if (bytes[at] === packetKind.relayed) {
         // Anything else than our rendezvous has no channels to us.
         if (this.rendezvous.isRelay(direct)) {
           const route = this.relayRoutes.find(direct, bytes, at);
-          this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length);
+          this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length, codepoint);
         }
       } else if (isStun(bytes, at)) {
         this.onStun(nowMs, from, carrier, bytes.subarray(at, at + length));
       } else if (bytes[at] === packetKind.identityReply) {
         this.rendezvous.onIdentityReply(nowMs, from, bytes.subarray(at, at + length));
       } else {
-        this.endpoint.handlePacket(nowMs, direct, bytes, at, at + length);
+        this.endpoint.handlePacket(nowMs, direct, bytes, at, at + length, codepoint);
       }
       at += length;
     }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { socketAddress } from "../../src/base/address.ts";
+import { ecn } from "../../src/base/ecn.ts";
 import { RELAY_RATE_BYTES_PER_SECOND } from "../../src/base/limits.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { Transmit } from "../../src/base/transmit.ts";
@@ -62,5 +63,17 @@ test("what was handed out stays while more is queued: the socket may still be se
       assert.deepEqual(out.buffer.slice(0, out.lengthBytes), batch(mark));
     }
     assert.ok(queue.pollTransmit(10_000, out));
+  }
+});
+
+test("a batch leaves with the codepoint of ECN that it came with, CE above all", () => {
+  const queue = new RelayQueue();
+  const channel = openChannel();
+  const codepoints = [ecn.ect0, ecn.ce, ecn.notEct, ecn.ect1, ecn.ect0];
+  for (const codepoint of codepoints) queue.push(channel, new Uint8Array(100), 0, 100, 100, codepoint);
+  const out = new Transmit();
+  for (const codepoint of codepoints) {
+    assert.ok(queue.pollTransmit(0, out));
+    assert.equal(out.ecn, codepoint);
   }
 });

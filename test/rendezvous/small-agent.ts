@@ -3,11 +3,12 @@
 
 import assert from "node:assert/strict";
 import type { SocketAddress } from "../../src/base/address.ts";
+import type { Ecn } from "../../src/base/ecn.ts";
 import { RELAY_HEADER_BYTES } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Machine } from "../../src/base/machine.ts";
 import { randomBytes } from "../../src/base/random.ts";
-import { RouteTable } from "../../src/base/route.ts";
+import { type Carrier, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
 import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
@@ -100,17 +101,17 @@ export class SmallAgent implements Machine {
     });
   }
 
-  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array): void {
+  handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, _carrier?: Carrier, codepoint?: Ecn): void {
     for (let at = 0; at < bytes.length; ) {
       const length = packetLength(bytes, at, bytes.length);
       if (length === 0) return;
       if (bytes[at] === packetKind.relayed) {
         const route = this.routes.relay(from, bytes.subarray(at, at + RELAY_HEADER_BYTES));
-        this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length);
+        this.endpoint.handlePacket(nowMs, route, bytes, at + RELAY_HEADER_BYTES, at + length, codepoint);
       } else if (bytes[at] === packetKind.identityReply) {
         this.client.handleIdentityReply(nowMs, from, bytes.subarray(at, at + length));
       } else {
-        this.endpoint.handlePacket(nowMs, this.routes.direct(from), bytes, at, at + length);
+        this.endpoint.handlePacket(nowMs, this.routes.direct(from), bytes, at, at + length, codepoint);
       }
       at += length;
     }

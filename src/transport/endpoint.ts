@@ -19,8 +19,9 @@ import { ConfirmedConnections } from "./confirmed-connections.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionConfig } from "./connection-config.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
+import type { ConnectOptions, EndpointConfig } from "./endpoint-config.ts";
 import { HandshakeInitiator } from "./handshake-initiator.ts";
-import { type Admit, type Admitted, type HalfOpen, HandshakeResponder } from "./handshake-responder.ts";
+import { type Admitted, type HalfOpen, HandshakeResponder } from "./handshake-responder.ts";
 import { InitiationQueue } from "./initiation-queue.ts";
 import { defaultSettings, type TransportSettings } from "./transport-settings.ts";
 
@@ -28,28 +29,6 @@ import { defaultSettings, type TransportSettings } from "./transport-settings.ts
 export const NO_PSK = new Uint8Array(32);
 /** The secret tag of an initiation without a ticket. */
 export const NO_SECRET_TAG = new Uint8Array(16);
-
-export interface EndpointConfig {
-  readonly identity: Identity;
-  /** Random per process, 8 bytes. */
-  readonly instance: Uint8Array;
-  readonly random: Random;
-  readonly cipher: PacketCipherFactory;
-  readonly log: Log;
-  readonly admit: Admit;
-  readonly settings?: Partial<TransportSettings>;
-}
-
-export interface ConnectOptions {
-  /** Ed25519 public key of the peer. */
-  readonly remoteIdentity: Uint8Array;
-  readonly psk: Uint8Array;
-  readonly secretTag: Uint8Array;
-  /** Where the initiation goes; it can also be fetched by `handshakePacket` for somebody else to carry. */
-  readonly routes?: readonly Route[];
-  /** Should the very instance answer that a stalled connection of ours leads to, that one is taken up again instead, once. */
-  readonly resume?: boolean;
-}
 
 export interface EndpointEvent {
   readonly connection: Connection;

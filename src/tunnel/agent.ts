@@ -18,7 +18,7 @@ import { equalBytes } from "../crypto/secret.ts";
 import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { ConnectionEvent } from "../transport/connection-event.ts";
-import { type ConnectOptions, Endpoint } from "../transport/endpoint.ts";
+import { Endpoint } from "../transport/endpoint.ts";
 import type { Stream } from "../transport/stream.ts";
 import type { NatBehaviour } from "../wire/candidate.ts";
 import { isStun, packetKind, packetLength } from "../wire/datagram.ts";
@@ -159,7 +159,7 @@ export class Agent implements Machine {
       random: this.config.random,
       routes: this.routes,
       emit: (event) => this.events.push(event),
-      connect: (at: number, to: ConnectOptions) => this.endpoint.connect(at, to),
+      connect: (at, to) => this.endpoint.connect(at, to),
       rendezvous: this.rendezvous,
     });
     this.dials.add(dial);

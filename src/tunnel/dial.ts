@@ -9,7 +9,8 @@ import { pskOf, secretTagOf, selectorOf, selectorOfService } from "../crypto/sec
 import { StreamProof } from "../crypto/stream-proof.ts";
 import type { OpenFailure } from "../rendezvous/rendezvous-event.ts";
 import type { Connection } from "../transport/connection.ts";
-import { type ConnectOptions, NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
+import { NO_PSK, NO_SECRET_TAG } from "../transport/endpoint.ts";
+import type { ConnectOptions } from "../transport/endpoint-config.ts";
 import type { Stream } from "../transport/stream.ts";
 import { encodePreamble } from "../wire/preamble.ts";
 import type { AgentEvent, WaitingReason } from "./agent-event.ts";

@@ -55,9 +55,10 @@ async function tellCodepoints(from: string, to: string): Promise<ToldCodepoints>
   const told: [number, number | undefined][] = [];
   receiver.start({
     onDatagram: (_from, bytes, codepoint) => void told.push([bytes[0] as number, codepoint]),
+    onAllRead() {},
     onReady() {},
   });
-  sender.start({ onDatagram() {}, onReady() {} });
+  sender.start({ onDatagram() {}, onAllRead() {}, onReady() {} });
   const address = addressOf(to, receiver);
   // The first message of all may be dgram's to read, which cannot tell.
   send(sender, address, ecn.notEct, 1);

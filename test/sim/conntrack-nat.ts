@@ -1,7 +1,9 @@
 // A NAT as Linux does it, by whole tuples: a flow keeps its port when no other flow has the same external port and the same
 // remote address, so that one port serves many remotes. Where the router takes in unsolicited packets, each of them makes an
 // entry for the router itself; the entry holds the very tuple that an inside host needs towards that remote, and the host's
-// own packets then leave from another port. Every further packet from outside keeps the entry alive.
+// own packets then leave from another port. Every further packet from outside keeps the entry alive. What an inside socket sends to
+// remotes that are new leaves from the port of its newest flow (the kernel's find_appropriate_src): once it has got another port
+// towards one remote, it has that one towards all who come later.
 
 import { type Flow, FlowTable } from "./flow-table.ts";
 import type { Packet } from "./packet.ts";
@@ -44,6 +46,8 @@ export class ConntrackNat implements Translator {
   private readonly flows: FlowTable<ConntrackEntry>;
   private readonly byInternal = new Map<number, ConntrackEntry>();
   private readonly byExternal = new Map<number, ConntrackEntry>();
+  /** The flows of each inside socket, the newest last. */
+  private readonly bySource = new Map<number, Set<ConntrackEntry>>();
   private externalIp: string;
   /** The remote that a port is being sought for. */
   private remoteId = 0;
@@ -74,6 +78,7 @@ export class ConntrackNat implements Translator {
     this.flows.clear();
     this.byInternal.clear();
     this.byExternal.clear();
+    this.bySource.clear();
   }
 
   outbound(nowMs: number, packet: Packet): string | undefined {
@@ -83,7 +88,7 @@ export class ConntrackNat implements Translator {
     if (entry === undefined) {
       if (this.flows.isFull(nowMs)) return "NAT table is full";
       this.remoteId = remote.id;
-      const port = this.allocator.allocate(packet.source.address.port);
+      const port = this.allocator.allocate(this.wantedPort(packet.source));
       if (port === undefined) return "NAT has no free port";
       entry = this.insert(packet.source, this.book.place(this.externalIp, port), remote, nowMs);
     } else {
@@ -108,17 +113,34 @@ export class ConntrackNat implements Translator {
     return undefined;
   }
 
+  /** That of the newest flow where that is free towards the remote, else the inside port. */
+  private wantedPort(source: Place): number {
+    const ownPort = source.address.port;
+    if (this.settings.ports !== "preserve") return ownPort;
+    const newest = [...(this.bySource.get(source.id) ?? [])].at(-1);
+    return newest === undefined || this.byExternal.has(pairKey(newest.external.id, this.remoteId))
+      ? ownPort
+      : newest.external.address.port;
+  }
+
   private insert(internal: Place | undefined, external: Place, remote: Place, nowMs: number): ConntrackEntry {
     const opensOutbound = internal !== undefined;
     const entry: ConntrackEntry = { internal, external, remote, opensOutbound, isReplied: false, expiresAtMs: 0 };
     this.flows.add(entry, nowMs);
     this.byExternal.set(pairKey(external.id, remote.id), entry);
-    if (internal !== undefined) this.byInternal.set(pairKey(internal.id, remote.id), entry);
+    if (internal === undefined) return entry;
+    this.byInternal.set(pairKey(internal.id, remote.id), entry);
+    this.bySource.set(internal.id, (this.bySource.get(internal.id) ?? new Set()).add(entry));
     return entry;
   }
 
   private forget(entry: ConntrackEntry): void {
     this.byExternal.delete(pairKey(entry.external.id, entry.remote.id));
-    if (entry.internal !== undefined) this.byInternal.delete(pairKey(entry.internal.id, entry.remote.id));
+    const { internal } = entry;
+    if (internal === undefined) return;
+    this.byInternal.delete(pairKey(internal.id, entry.remote.id));
+    const ofSource = this.bySource.get(internal.id);
+    ofSource?.delete(entry);
+    if (ofSource?.size === 0) this.bySource.delete(internal.id);
   }
 }

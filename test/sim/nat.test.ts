@@ -264,13 +264,13 @@ test("Linux lets two inside hosts share a port towards different remotes", () =>
   assert.notEqual(bench.seenBy(bench.first, 1111, second)?.port, 4000);
 });
 
-test("a bad router gives the inside host another port towards who probed it first, and towards nobody else", () => {
+test("a bad router gives the inside host another port towards who probed it first, and towards all who are new from then on", () => {
   const bench = new Bench({ kind: "conntrack", takesUnsolicited: true });
   const external: SocketAddress = { family: 4, host: ROUTER_IP, port: 4000 };
   assert.equal(bench.enters(bench.first, external), false);
   const poisoned = bench.seenBy(bench.first) as SocketAddress;
   assert.notEqual(poisoned.port, 4000);
-  assert.equal(bench.seenBy(bench.other)?.port, 4000);
+  assert.deepEqual(bench.seenBy(bench.other), poisoned);
   assert.equal(bench.enters(bench.first, external), false, "the entry holds");
   assert.equal(bench.enters(bench.first, poisoned), true, "the port that the peer saw is open");
 });

@@ -43,6 +43,7 @@ export interface NatDiscoveryConfig {
   readonly servers: readonly SocketAddress[];
   /** This machine's own addresses, by which it is known whether there is a NAT at all. */
   readonly localHosts: readonly string[];
+  /** Where it is seen from, by whom, is how the NAT maps: one that nobody but the servers knows of, for others' packets may spoil mappings. */
   readonly socket: LocalSocket;
   /** Another one, with nothing sent from it yet. */
   readonly filteringSocket: LocalSocket;
@@ -298,7 +299,7 @@ export class NatDiscovery implements Machine {
       [this.hairpinOpening, hairpinSocket] as const,
     ];
     const kept = samples.flatMap(([asked, local]) =>
-      asked?.mapped && local ? [asked.mapped.port === local.port] : [],
+      asked?.mapped && local?.port !== undefined ? [asked.mapped.port === local.port] : [],
     );
     if (kept.length === 0) return unknown("the port inside is not known");
     if (!kept.includes(false)) return known(true);

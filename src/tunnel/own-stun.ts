@@ -45,7 +45,10 @@ export class OwnStun {
   private readonly transactions: StunTransactions;
   private queries: readonly StunTransaction[] = [];
   private discovery: NatDiscovery | undefined;
-  /** Two of the tests have a socket each of their own, from which nothing was ever sent to anybody. */
+  /**
+   * The tests have a socket each, from which nothing was ever sent to anybody and of which no peer knows: a bad router lets one early probe
+   * of a peer change what it maps the main socket to, for everybody who is new, and looks like a hard NAT from there.
+   */
   private ownSockets: Carrier[] = [];
   private startAtMs = NEVER;
   /** With which servers the present network was measured; undefined where it was not. */
@@ -103,7 +106,7 @@ export class OwnStun {
     this.stop();
     this.startAtMs = startAtMs;
     // The driver opens them by then.
-    this.ownSockets = this.config.sockets.open(2);
+    this.ownSockets = this.config.sockets.open(3);
   }
 
   /** IPv4 where there is any, since NATs are there; a firewall in front of IPv6 is measured where there is nothing else. */
@@ -128,9 +131,9 @@ export class OwnStun {
     this.startAtMs = NEVER;
     const { routes, random, network } = this.config;
     const servers = this.servers();
-    const port = network.hosts[0]?.port;
-    const [filtering, unsolicited] = this.ownSockets;
-    if (servers.length === 0 || port === undefined || filtering === undefined || unsolicited === undefined) {
+    const [mapping, filtering, unsolicited] = this.ownSockets;
+    const isOpen = mapping !== undefined && filtering !== undefined && unsolicited !== undefined;
+    if (servers.length === 0 || network.hosts.length === 0 || !isOpen) {
       this.stop();
       return;
     }
@@ -141,7 +144,7 @@ export class OwnStun {
       random,
       servers,
       localHosts: network.hosts.map(({ host }) => host),
-      socket: { carrier: 0, port },
+      socket: { carrier: mapping },
       filteringSocket: { carrier: filtering },
       unsolicitedSocket: { carrier: unsolicited },
     });
@@ -199,7 +202,7 @@ export class OwnStun {
     const nat = {
       mapping: measured.mapping === "unknown" ? before.mapping : measured.mapping,
       filtering: measured.filtering === "unknown" ? before.filtering : measured.filtering,
-      portsPreserved: report.portsPreserved.value ?? before.portsPreserved,
+      portsPreserved: this.keepsPort,
       ...(takesUnsolicited === undefined ? {} : { takesUnsolicited }),
       ...(portStride === undefined ? {} : { portStride }),
     };
@@ -211,6 +214,14 @@ export class OwnStun {
       takesUnsolicited !== before.takesUnsolicited ||
       nat.portStride !== before.portStride;
     if (isNews) this.config.onMeasured(nowMs, nat);
+  }
+
+  /** Of our further sockets nobody but the driver knows the port. */
+  private get keepsPort(): boolean {
+    const { hosts, observed } = this.config.network;
+    const family = this.servers()[0]?.family;
+    const seen = observed.find((address) => address.family === family);
+    return seen !== undefined && hosts.some((host) => host.family === family && host.port === seen.port);
   }
 
   pollTimeout(): number {

@@ -127,3 +127,31 @@ forSeeds(40, "an easy and a hard NAT that nobody has measured yet meet as soon a
   fresh.push(directMs);
   if (scenario.seed === 40) assert.ok(quantile(fresh, 0.5) <= 2_500, `p50 ${quantile(fresh, 0.5)} ms`);
 });
+
+const bad: number[] = [];
+forSeeds(80, "two bad routers, one of them not measured yet, are never taken for hard ones, and meet", (scenario) => {
+  const world = scenario.world();
+  const delayMs = [0, 0.2, 2, 20][scenario.seed % 4] as number;
+  const link = { jitterMs: delayMs / 10 };
+  const deployment = new Deployment(world, { a: "badRouter", b: "badRouter", delayMs, link, hops: 3 });
+  deployment.startRendezvous(openStunSockets(deployment.nats.r, "full"));
+  deployment.expose();
+  world.runFor(3_000);
+  const { device, laptop, nats } = deployment;
+  nats.siteB.outermost?.reboot();
+  laptop.start();
+  deployment.useRendezvous(laptop);
+  deployment.connect();
+  const startMs = world.nowMs;
+  const isDirect = (): boolean => device.paths.at(-1) === "direct" && laptop.paths.at(-1) === "direct";
+  while (!isDirect() && world.nowMs < startMs + 5_000) world.runFor(1);
+  bad.push(world.nowMs - startMs);
+  world.runFor(3_000);
+  for (const { agent } of [device, laptop]) {
+    const { mapping, takesUnsolicited } = agent.natBehaviour;
+    assert.deepEqual([mapping, takesUnsolicited], ["endpoint-independent", true]);
+  }
+  const flows = [nats.siteA, nats.siteB].map(({ outermost }) => outermost?.translator.flowsPeak ?? 0);
+  assert.ok(Math.max(...flows) <= 100, `${flows} flows`);
+  if (scenario.seed === 80) assert.ok(quantile(bad, 1) <= 600, `${quantile(bad, 1)} ms`);
+});

@@ -84,10 +84,10 @@ export class ByteReader {
     return this.bytes.subarray(at, at + count);
   }
 
-  /** A copy of the next `count` bytes. */
+  /** A copy of the next `count` bytes, also where they are a Buffer's, whose `slice` copies nothing. */
   copy(count: number): Uint8Array {
     const at = this.take(count);
-    return this.bytes.slice(at, at + count);
+    return new Uint8Array(this.bytes.subarray(at, at + count));
   }
 
   skip(count: number): void {

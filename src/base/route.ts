@@ -45,7 +45,7 @@ export class RouteTable {
   /** @param prefix the relay's outer header with the channel. */
   relay(remote: SocketAddress, prefix: Uint8Array, carrier: Carrier = MAIN_CARRIER): Route {
     const key = `${keyOf(remote, carrier)}/${Array.from(prefix, (b) => b.toString(16).padStart(2, "0")).join("")}`;
-    return this.get(key) ?? this.put({ key, via: "relay", remote, carrier, prefix: prefix.slice() });
+    return this.get(key) ?? this.put({ key, via: "relay", remote, carrier, prefix: new Uint8Array(prefix) });
   }
 
   private get(key: string): Route | undefined {

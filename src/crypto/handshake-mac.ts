@@ -49,7 +49,7 @@ export function checkMac2(cookie: Uint8Array, bytes: Uint8Array, start: number, 
 
 /** @returns a copy of mac1 of the packet that ends at `end`: what a cookie reply is bound to. */
 export function mac1Of(bytes: Uint8Array, end: number): Uint8Array {
-  return bytes.slice(mac1At(end), mac2At(end));
+  return new Uint8Array(bytes.subarray(mac1At(end), mac2At(end)));
 }
 
 /** The responder's cookies. Each is made from its route and a secret that changes, so none has to be kept. */

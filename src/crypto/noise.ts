@@ -131,7 +131,7 @@ export class NoiseResponder {
   /** @returns who knocks and what it says, or undefined where the message is no authentic initiation to this side. */
   readInitiation(message: Uint8Array): { remoteDhPublicKey: Uint8Array; payload: Uint8Array } | undefined {
     const state = this.initial.clone();
-    const ephemeral = message.slice(0, KEY_BYTES);
+    const ephemeral = new Uint8Array(message.subarray(0, KEY_BYTES));
     mixEphemeral(state, ephemeral);
     if (!mixShared(state, this.local.dhPrivateKey, ephemeral)) return undefined;
     const remoteStatic = state.open(message.subarray(KEY_BYTES, STATIC_END));

@@ -31,7 +31,7 @@ export class RelayRoutes {
     if (known !== undefined && known.low === low && known.relay === relay) return known.route;
     // Channels that nobody opened fill this with junk at worst; it is only a cache.
     if (this.entries.size >= RELAY_ROUTES_MAX) this.entries.clear();
-    const route = this.routes.relay(relay.remote, bytes.slice(at, at + RELAY_HEADER_BYTES), relay.carrier);
+    const route = this.routes.relay(relay.remote, bytes.subarray(at, at + RELAY_HEADER_BYTES), relay.carrier);
     this.entries.set(high, { low, relay, route });
     return route;
   }

@@ -93,7 +93,7 @@ export function encodeResponsePayload(payload: ResponsePayload): Uint8Array {
 /** @returns undefined where the payload is malformed or of another version; the fields are copies. */
 export function decodeResponsePayload(bytes: Uint8Array): ResponsePayload | undefined {
   if (bytes.length < RESPONSE_FIXED_BYTES || bytes[0] !== PROTOCOL_VERSION) return undefined;
-  const instance = bytes.slice(1, RESPONSE_FIXED_BYTES);
+  const instance = new Uint8Array(bytes.subarray(1, RESPONSE_FIXED_BYTES));
   const parameters = decodeTransportParameters(bytes.subarray(RESPONSE_FIXED_BYTES));
   return parameters && { instance, parameters };
 }

@@ -42,9 +42,13 @@ export function encodeIdentityRequest(nonce: Uint8Array): Uint8Array {
   return exchange(packetKind.identityRequest, nonce);
 }
 
+/** Of a Buffer, too, whose `slice` copies nothing. */
+const copyOf = (packet: Uint8Array, start: number, end: number): Uint8Array =>
+  new Uint8Array(packet.subarray(start, end));
+
 /** @param packet exactly one packet. @returns a copy of the nonce, or undefined where it is no request. */
 export function decodeIdentityRequest(packet: Uint8Array): Uint8Array | undefined {
-  return isExchange(packetKind.identityRequest, packet) ? packet.slice(NONCE_OFFSET, KEY_OFFSET) : undefined;
+  return isExchange(packetKind.identityRequest, packet) ? copyOf(packet, NONCE_OFFSET, KEY_OFFSET) : undefined;
 }
 
 export function encodeIdentityReply(reply: IdentityReply): Uint8Array {
@@ -57,5 +61,5 @@ export function encodeIdentityReply(reply: IdentityReply): Uint8Array {
 /** @param packet exactly one packet. @returns copies of its fields, or undefined where it is no reply. */
 export function decodeIdentityReply(packet: Uint8Array): IdentityReply | undefined {
   if (!isExchange(packetKind.identityReply, packet)) return undefined;
-  return { nonce: packet.slice(NONCE_OFFSET, KEY_OFFSET), publicKey: packet.slice(KEY_OFFSET) };
+  return { nonce: copyOf(packet, NONCE_OFFSET, KEY_OFFSET), publicKey: copyOf(packet, KEY_OFFSET, packet.length) };
 }

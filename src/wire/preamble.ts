@@ -57,8 +57,8 @@ export function decodePreamble(bytes: Uint8Array): DecodedPreamble | "incomplete
   if (kind === undefined) return "incomplete";
   if (kind === KIND_SECRET) {
     if (bytes.length < SECRET_BYTES) return "incomplete";
-    const secretTag = bytes.slice(2, 2 + FIELD_BYTES);
-    const proof = bytes.slice(2 + FIELD_BYTES, SECRET_BYTES);
+    const secretTag = new Uint8Array(bytes.subarray(2, 2 + FIELD_BYTES));
+    const proof = new Uint8Array(bytes.subarray(2 + FIELD_BYTES, SECRET_BYTES));
     return { preamble: { kind: "secret", secretTag, proof }, consumedBytes: SECRET_BYTES };
   }
   if (kind !== KIND_SERVICE) throw refused(`unknown kind ${kind}`);

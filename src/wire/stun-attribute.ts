@@ -62,8 +62,8 @@ export function decodeStunAddress(value: Uint8Array, mask: Uint8Array): SocketAd
     return undefined;
   }
   const port = (((value[2] as number) ^ (mask[0] as number)) << 8) | ((value[3] as number) ^ (mask[1] as number));
-  const ip = value.slice(4);
-  for (let i = 0; i < ip.length; i++) ip[i] = (ip[i] as number) ^ (mask[i] as number);
+  // A packet may be read more than once, and is a Buffer perhaps, whose `slice` copies nothing.
+  const ip = Uint8Array.from(value.subarray(4), (byte, i) => byte ^ (mask[i] as number));
   return socketAddress(formatIp(ip), port);
 }
 

@@ -34,7 +34,7 @@ test("another host, port, family or channel is another route", () => {
 
 test("a direct route has no prefix, and a relayed one keeps its own copy", () => {
   const routes = new RouteTable();
-  const prefix = Uint8Array.of(0xc5, 0, 0, 0, 1);
+  const prefix = Buffer.of(0xc5, 0, 0, 0, 1);
   const direct = routes.direct(host);
   const relayed = routes.relay(host, prefix);
   prefix.fill(0);

@@ -30,6 +30,9 @@ export interface SleepOptions {
   readonly clockStops?: boolean;
 }
 
+/** A view as Node's sockets hand it out: a Buffer, whose `slice` copies nothing. */
+const asReceived = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
 export class Host implements PacketSink {
   readonly name: string;
   readonly index: number;
@@ -162,7 +165,13 @@ export class Host implements PacketSink {
   deliver(source: Place, destination: Place, bytes: Uint8Array, codepoint: Ecn): void {
     const machine = this.machine as Machine;
     const carrier = this.sockets.carrierAt(destination) as Carrier;
-    machine.handleDatagram(this.tick(), source.address, bytes, carrier, this.hasEcn ? codepoint : ecn.notEct);
+    machine.handleDatagram(
+      this.tick(),
+      source.address,
+      asReceived(bytes),
+      carrier,
+      this.hasEcn ? codepoint : ecn.notEct,
+    );
     // The machine may keep no view: who does finds these bytes in it.
     bytes.fill(0xdb);
     this.drain();
@@ -255,7 +264,7 @@ export class Host implements PacketSink {
   /** Hands the machine what came over a stream. The bytes are spoilt behind it. */
   receiveByStream(carrier: Carrier, from: SocketAddress, bytes: Uint8Array): void {
     if (this.machine === undefined || this.isAsleep || !this.streams.has(carrier)) return;
-    this.machine.handleDatagram(this.tick(), from, bytes, carrier);
+    this.machine.handleDatagram(this.tick(), from, asReceived(bytes), carrier);
     bytes.fill(0xdb);
     this.drain();
   }

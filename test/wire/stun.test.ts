@@ -214,3 +214,12 @@ test("no bytes make the decoder throw", () => {
     { numRuns: 2000 },
   );
 });
+
+test("a message that came as a Buffer says the same however often it is read", () => {
+  for (const sample of [sampleIpv4Response, sampleIpv6Response]) {
+    const packet = Buffer.from(sample);
+    assert.deepEqual(decodeStun(packet), decodeStun(sample));
+    assert.deepEqual(decodeStun(packet), decodeStun(sample));
+    assert.deepEqual([...packet], [...sample]);
+  }
+});

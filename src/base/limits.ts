@@ -787,7 +787,9 @@ export const FRESH_SOCKET_AFTER_MS = 400;
 export const MAPPED_ADDRESS_QUERIES_MAX = 32;
 /** The driver opens a socket within this time, mostly; then it can be asked where it is seen. */
 export const SOCKET_OPEN_MS = 10;
-export const MAPPED_ADDRESS_RETRY_MS = 100;
+/** The first sockets of a process were seen to take 30 ms to open: the question is repeated after this, twice as long each time, … */
+export const MAPPED_ADDRESS_RETRY_MS = 25;
+/** … so often, and given up after 0.8 s. */
 export const MAPPED_ADDRESS_TRIES = 5;
 /** Carriers that the agent numbers itself begin here. */
 export const OWN_CARRIER_MIN = 1_000;

@@ -52,8 +52,8 @@ export class ProbeMachine implements Machine {
   }
 
   handleDatagram(nowMs: number, from: SocketAddress, bytes: Uint8Array, carrier: Carrier = MAIN_CARRIER): void {
-    this.received.push({ atMs: nowMs, from, bytes: bytes.slice(), carrier });
-    if (this.echoes) this.send(from, bytes.slice(), bytes.length, carrier);
+    this.received.push({ atMs: nowMs, from, bytes: new Uint8Array(bytes), carrier });
+    if (this.echoes) this.send(from, new Uint8Array(bytes), bytes.length, carrier);
   }
 
   handleTimeout(nowMs: number): void {

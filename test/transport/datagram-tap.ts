@@ -40,7 +40,7 @@ export function give(
   from: SocketAddress,
   datagrams: readonly TappedDatagram[],
 ): void {
-  for (const { bytes } of datagrams) machine.handleDatagram(nowMs, from, bytes.slice());
+  for (const { bytes } of datagrams) machine.handleDatagram(nowMs, from, new Uint8Array(bytes));
 }
 
 /** Two machines whose datagrams reach each other at once. */

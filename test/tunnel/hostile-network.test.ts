@@ -38,7 +38,7 @@ class Attacker {
     const handleDatagram = machine.handleDatagram.bind(machine);
     const pollTransmit = machine.pollTransmit.bind(machine);
     machine.handleDatagram = (nowMs, from, bytes, carrier) => {
-      const original = bytes.slice();
+      const original = new Uint8Array(bytes);
       for (const forged of this.forgeries({ from, bytes: original })) {
         if (forged.from === FORGED) this.forgedBytes += forged.bytes.length;
         handleDatagram(nowMs, forged.from, forged.bytes, carrier);
@@ -83,7 +83,9 @@ class Attacker {
 
   private changed(bytes: Uint8Array): Uint8Array {
     const { random } = this;
-    const cut = random.chance(0.2) ? bytes.slice(0, random.integer(0, bytes.length)) : bytes.slice();
+    const cut = random.chance(0.2)
+      ? new Uint8Array(bytes.subarray(0, random.integer(0, bytes.length)))
+      : new Uint8Array(bytes);
     for (let edits = random.integer(1, 3); edits > 0 && cut.length > 0; edits--) {
       // The headers, which stand in front, are worth more attempts than what is sealed.
       const end = random.chance(0.7) ? Math.min(cut.length, 40) : cut.length;

@@ -155,6 +155,13 @@ export const QUEUE_LIMIT_FREE_RTT_MS = 1;
 export const QUEUE_LIMIT_RTTS = 10;
 /** No queue that is longer is of use to anybody: four bandwidth-delay products of 200 ms are less, and a shell is usable behind it. */
 export const QUEUE_LIMIT_MS_MAX = 1_000;
+/**
+ * On a link that delivers no more than this a full packet takes a tenth of a second: what is typed waits for each one that is in the queue. There the
+ * queue is held to this, though never so that fewer packets than these may be in flight.
+ */
+export const QUEUE_LIMIT_SLOW_BYTES_PER_MS = 16;
+export const QUEUE_LIMIT_SLOW_MS = 400;
+export const QUEUE_LIMIT_SLOW_PACKETS = 4;
 /** So many batches are in flight besides, or a sender and a receiver that work in batches would wait for each other. */
 export const QUEUE_LIMIT_BATCHES = 3;
 /** A batch is what a path delivers in this time, up to what two calls to the socket take; smaller ones were seen to cost CPU. */
@@ -163,8 +170,9 @@ export const QUEUE_LIMIT_BATCH_BYTES_MAX = 128 * 1024;
 /** A path's rate is taken over this time at the least, and the greatest rate counts for this long, and up to twice as long. */
 export const QUEUE_LIMIT_INTERVAL_MS = 10;
 export const QUEUE_LIMIT_MEMORY_MS = 5_000;
-/** A link is just full with its bandwidth-delay product times this, a timer's lateness, and so many packets for two ends that take turns. */
+/** A link is just full with its bandwidth-delay product times this, what a timer is late in the mean, and so many packets for two ends that take turns. */
 export const QUEUE_TRIAL_HEADROOM = 1.05;
+export const QUEUE_TRIAL_HEADROOM_MS = 0.3;
 export const QUEUE_TRIAL_HEADROOM_PACKETS = 2;
 /** On a shorter way the batches of the two ends are more than what the link holds. */
 export const QUEUE_TRIAL_RTT_MS_MIN = 4;
@@ -174,6 +182,11 @@ export const QUEUE_TRIAL_PACKETS_MIN = 16;
 export const QUEUE_TRIAL_TOLERANCE = 0.1;
 /** After a trial that failed this many losses pass, doubling, at the most. */
 export const QUEUE_TRIAL_PAUSE_MAX = 8;
+/**
+ * Behind a queue of its own the window grows by this part of what Reno would: nobody has to be kept up with, the queue stays shorter, and somebody
+ * who comes finds room.
+ */
+export const QUEUE_TRIAL_OWN_GROWTH = 0.5;
 /** A paced burst lasts this long: below it a timer of 1 ms cannot keep the rate. */
 export const PACING_BURST_MS = 2;
 /** A paced burst holds at least this many packets. */

@@ -6,6 +6,8 @@ import {
   CUBIC_BETA_ECN,
   CUBIC_C,
   INITIAL_WINDOW_PACKETS,
+  QUEUE_LIMIT_SLOW_PACKETS,
+  QUEUE_TRIAL_OWN_GROWTH,
   WINDOW_BYTES_MAX,
   WINDOW_PACKETS_MIN,
 } from "../base/limits.ts";
@@ -51,6 +53,8 @@ export class CongestionCubic implements CongestionController {
   private readonly queueTrial: QueueTrial | undefined;
   /** What the reduction comes to when the trial says that the queue is others'. */
   private reducedBytes = 0;
+  /** The trial after the last reduction has shown that nobody else waits in the queue. */
+  private queueIsOwn = false;
 
   /**
    * @param queueLimit what else holds the window; nothing unless given.
@@ -99,7 +103,8 @@ export class CongestionCubic implements CongestionController {
 
   private holdToQueueLimit(): void {
     if (this.queueLimit === undefined) return;
-    const most = Math.max(this.queueLimit.windowBytes, INITIAL_WINDOW_PACKETS * this.packetBytes);
+    const leastPackets = this.queueLimit.isSlow ? QUEUE_LIMIT_SLOW_PACKETS : INITIAL_WINDOW_PACKETS;
+    const most = Math.max(this.queueLimit.windowBytes, leastPackets * this.packetBytes);
     if (this.window <= most) return;
     this.window = most;
     // Time in which the window was held does not run along the cubic.
@@ -122,7 +127,9 @@ export class CongestionCubic implements CongestionController {
       if (this.window >= this.maxBytes) this.maxBytes = this.window;
     }
     const elapsedMs = nowMs - this.epochStartMs;
-    this.renoBytes += ((this.renoBytes >= this.priorBytes ? 1 : RENO_ALPHA) * mss * ackedBytes) / this.window;
+    const growth =
+      (this.renoBytes >= this.priorBytes ? 1 : RENO_ALPHA) * (this.queueIsOwn ? QUEUE_TRIAL_OWN_GROWTH : 1);
+    this.renoBytes += (growth * mss * ackedBytes) / this.window;
     // The target is where the cubic will be one round trip from now.
     const target = Math.min(this.cubicBytes(elapsedMs + rtt.smoothedMs), this.window * 1.5);
     const byCubic = this.window + (Math.max(target - this.window, 0) * ackedBytes) / this.window;
@@ -148,6 +155,7 @@ export class CongestionCubic implements CongestionController {
       };
       this.recoveryStartMs = nowMs;
       this.epochStartMs = undefined;
+      this.queueIsOwn = false;
       // Fast convergence: a flow that did not reach its last maximum gives room to others.
       this.priorBytes = this.window;
       this.maxBytes = this.window < this.maxBytes ? (this.window * (1 + CUBIC_BETA)) / 2 : this.window;
@@ -194,6 +202,7 @@ export class CongestionCubic implements CongestionController {
   private judgeTrial(trial: QueueTrial, nowMs: number, sentAtMs: number, rtt: RttEstimator): boolean {
     const isOwn = trial.judge(nowMs, sentAtMs, rtt.latestMs, this.packetBytes, rtt.minMs);
     if (isOwn === undefined) return true;
+    this.queueIsOwn = isOwn;
     if (isOwn) {
       // The plateau of the cubic, where it spends most of its time, lies where the link is full, and not where its queue is.
       this.maxBytes = Math.min(this.maxBytes, trial.windowBytes);

@@ -8,7 +8,8 @@
 // is 1.6 / 7 ms, for a seventh of the rate and as much more CPU.
 //
 // The queue that is allowed grows fast with the round trip. From a few milliseconds on it is more than most buffers hold: there
-// other flows are stood up to, and losses decide, as CUBIC wants it.
+// other flows are stood up to, and losses decide, as CUBIC wants it. On a very slow link it is short again: a shell and a file are streams of
+// one connection there, and all that the file has in the queue the shell has to wait for.
 
 import {
   QUEUE_LIMIT_BATCH_BYTES_MAX,
@@ -20,6 +21,8 @@ import {
   QUEUE_LIMIT_MS,
   QUEUE_LIMIT_MS_MAX,
   QUEUE_LIMIT_RTTS,
+  QUEUE_LIMIT_SLOW_BYTES_PER_MS,
+  QUEUE_LIMIT_SLOW_MS,
 } from "../base/limits.ts";
 
 export class QueueLimit {
@@ -44,6 +47,16 @@ export class QueueLimit {
   /** Infinity while the path is not known well enough. */
   get windowBytes(): number {
     return this.limit;
+  }
+
+  /** Whether the path has shown itself to be so slow that each packet in its queue is felt. */
+  get isSlow(): boolean {
+    return !this.isLowerBound && this.bytesPerMs <= QUEUE_LIMIT_SLOW_BYTES_PER_MS;
+  }
+
+  /** What the path has lately been seen to deliver. */
+  private get bytesPerMs(): number {
+    return Math.max(this.stretchBytesPerMs, this.lastBytesPerMs);
   }
 
   /**
@@ -71,14 +84,14 @@ export class QueueLimit {
    */
   private onInterval(nowMs: number, bytesPerMs: number): void {
     if (!this.intervalIsLimited) this.isLowerBound = false;
-    else if (bytesPerMs <= Math.max(this.stretchBytesPerMs, this.lastBytesPerMs)) return;
+    else if (bytesPerMs <= this.bytesPerMs) return;
     this.onRate(nowMs, bytesPerMs);
   }
 
   private onRate(nowMs: number, bytesPerMs: number): void {
     if (nowMs - this.stretchStartMs >= QUEUE_LIMIT_MEMORY_MS) this.beginStretch(nowMs);
     this.stretchBytesPerMs = Math.max(this.stretchBytesPerMs, bytesPerMs);
-    const rate = Math.max(this.stretchBytesPerMs, this.lastBytesPerMs);
+    const rate = this.bytesPerMs;
     const batchBytes = Math.min(rate * QUEUE_LIMIT_BATCH_MS, QUEUE_LIMIT_BATCH_BYTES_MAX);
     this.limit = rate * (this.baseMs + this.allowanceMs) + QUEUE_LIMIT_BATCHES * batchBytes;
     // Whoever has asked for little may send what goes in batches all the same.
@@ -87,12 +100,13 @@ export class QueueLimit {
 
   private get allowanceMs(): number {
     const longerMs = Math.max(0, this.baseMs - QUEUE_LIMIT_FREE_RTT_MS);
-    return Math.min(QUEUE_LIMIT_MS + longerMs * QUEUE_LIMIT_RTTS, QUEUE_LIMIT_MS_MAX);
+    const mostMs = this.isSlow ? QUEUE_LIMIT_SLOW_MS : QUEUE_LIMIT_MS_MAX;
+    return Math.min(QUEUE_LIMIT_MS + longerMs * QUEUE_LIMIT_RTTS, mostMs);
   }
 
   private beginStretch(nowMs: number): void {
     // A queue of ours is never longer than the limit. What waits longer, and all the time, waits elsewhere: the path has changed.
-    const longestMs = this.limit / Math.max(this.stretchBytesPerMs, this.lastBytesPerMs);
+    const longestMs = this.limit / this.bytesPerMs;
     if (this.stretchRttMs > this.baseMs + longestMs) this.baseMs = this.stretchRttMs;
     this.lastBytesPerMs = this.stretchBytesPerMs;
     this.stretchBytesPerMs = 0;

@@ -11,6 +11,7 @@
 import {
   GRANULARITY_MS,
   QUEUE_TRIAL_HEADROOM,
+  QUEUE_TRIAL_HEADROOM_MS,
   QUEUE_TRIAL_HEADROOM_PACKETS,
   QUEUE_TRIAL_PACKETS_MIN,
   QUEUE_TRIAL_PAUSE_MAX,
@@ -69,7 +70,7 @@ export class QueueTrial {
   private measure(nowMs: number, packetBytes: number, minRttMs: number): void {
     const present = this.presentBytesPerMs(nowMs, Math.max(minRttMs / 2, GRANULARITY_MS));
     this.rate = Math.max(this.rate, this.lastBytesPerMs, this.beforeBytesPerMs, present);
-    const fullMs = minRttMs * QUEUE_TRIAL_HEADROOM + GRANULARITY_MS;
+    const fullMs = minRttMs * QUEUE_TRIAL_HEADROOM + QUEUE_TRIAL_HEADROOM_MS;
     this.fullBytes = this.rate * fullMs + QUEUE_TRIAL_HEADROOM_PACKETS * packetBytes;
   }
 

@@ -62,6 +62,8 @@ export const BBR_LOSS_THRESHOLD_NO_QUEUE = 0.1;
 export const BBR_LOSSES_NO_QUEUE = 3;
 export const BBR_QUEUE_SEEN = 0.1;
 export const BBR_QUEUE_SEEN_BYTES = 2_000;
+/** So many acknowledgements in a row that have waited are a queue, and not a process that was late. */
+export const BBR_QUEUE_SAMPLES = 8;
 /** What it loses behind no queue at all is remembered as its own for half as many bytes up to so many, and counts for little before there are some. */
 export const BBR_QUEUE_NONE = 1.05;
 export const BBR_LINK_LOSS_BYTES = 1_500_000;

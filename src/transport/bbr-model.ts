@@ -10,6 +10,7 @@ import {
   BBR_LOSSES_NO_QUEUE,
   BBR_MIN_RTT_MS,
   BBR_PROBE_RTT_INTERVAL_MS,
+  BBR_QUEUE_SAMPLES,
   BBR_QUEUE_SEEN,
   BBR_QUEUE_SEEN_BYTES,
 } from "../base/limits.ts";
@@ -47,14 +48,21 @@ export class BbrModel {
   private extraAckedBytes = 0;
 
   private readonly linkLoss = new BbrLinkLoss();
+  /** The least round trips of this round and of the one before: what all of a round has waited is a queue, and not a process that was late. */
+  private roundRttMs = Number.POSITIVE_INFINITY;
+  private roundSamples = 0;
+  private lastRoundRttMs = Number.POSITIVE_INFINITY;
+  /** The same before the present probe, and the round in which that began. */
+  private probeBaseRttMs = 0;
+  private probeStartRound = 0;
   /** A round by which losses are judged; it lasts for a round trip behind its first loss. */
   private lossRoundEndsAtBytes = 0;
   private lossRoundStart = false;
   lossInRound = false;
   /** A router marked something in it. */
   private markedInLossRound = false;
-  /** Something has waited in it. */
-  private queueInLossRound = false;
+  /** The least round trip in it. */
+  private lossRoundRttMs = Number.POSITIVE_INFINITY;
   private lossRoundLostBytes = 0;
   private lossRoundDeliveredBytes = 0;
   private latestBytesPerMs = 0;
@@ -94,13 +102,18 @@ export class BbrModel {
     this.latestDeliveredBytes = Math.max(this.latestDeliveredBytes, rate.sampleDeliveredBytes);
     this.lossRoundStart = rate.samplePriorBytes >= this.lossRoundEndsAtBytes;
     this.linkLoss.onAck(rate.latestRttMs, this.minRttMs);
-    if (this.isQueueSeen) this.queueInLossRound = true;
+    this.lossRoundRttMs = Math.min(this.lossRoundRttMs, rate.latestRttMs);
 
     this.roundStart = rate.samplePriorBytes >= this.roundEndsAtBytes;
     if (this.roundStart) {
       this.startRound();
       this.roundCount++;
+      this.lastRoundRttMs = this.roundRttMs;
+      this.roundRttMs = Number.POSITIVE_INFINITY;
+      this.roundSamples = 0;
     }
+    this.roundSamples++;
+    this.roundRttMs = Math.min(this.roundRttMs, rate.latestRttMs);
     const sample = rate.sampleBytesPerMs;
     if (sample > this.cycleBytesPerMs && (sample >= this.maxBytesPerMs || !rate.sampleIsAppLimited)) {
       this.cycleBytesPerMs = sample;
@@ -195,8 +208,8 @@ export class BbrModel {
       rate.lostBytes - this.lossRoundLostBytes,
     );
     this.lossRoundEndsAtBytes = rate.deliveredBytes;
-    this.queueInLossRound = false;
     this.markedInLossRound = false;
+    this.lossRoundRttMs = Number.POSITIVE_INFINITY;
     this.lossRoundLostBytes = rate.lostBytes;
     this.lossRoundDeliveredBytes = rate.deliveredBytes;
   }
@@ -204,7 +217,6 @@ export class BbrModel {
   onLost(): void {
     if (!this.lossInRound) this.lossRoundEndsAtBytes = this.rate.deliveredBytes;
     this.lossInRound = true;
-    if (this.isQueueSeen) this.queueInLossRound = true;
   }
 
   /** A router marked a packet: the round counts as one that lost too much. */
@@ -214,9 +226,34 @@ export class BbrModel {
     this.markedInLossRound = true;
   }
 
-  /** Whether what the latest ACK frame acknowledged has waited on its way. */
+  /** The least round trip of the latest one or two rounds, in ms. */
+  private get standingRttMs(): number {
+    return Math.min(this.roundRttMs, this.lastRoundRttMs);
+  }
+
+  /** A probe for more bandwidth begins. */
+  beginProbe(): void {
+    this.probeBaseRttMs = this.standingRttMs;
+    this.probeStartRound = this.roundCount;
+  }
+
+  /**
+   * A queue where there was none before this probe is all that there is to learn: three round trips without growth, as Startup takes them,
+   * would make it three times as long.
+   */
+  get hasQueueOfProbe(): boolean {
+    const mostMs = this.minRttMs * (1 + BBR_QUEUE_SEEN);
+    const isAnswered = this.roundCount > this.probeStartRound + 1 && this.roundSamples >= BBR_QUEUE_SAMPLES;
+    return isAnswered && this.probeBaseRttMs <= mostMs && this.roundRttMs > mostMs;
+  }
+
+  /** Whether all that was acknowledged of late has waited on its way. */
   private get isQueueSeen(): boolean {
-    const waitedMs = this.rate.latestRttMs - this.minRttMs;
+    return this.isQueue(this.standingRttMs);
+  }
+
+  private isQueue(rttMs: number): boolean {
+    const waitedMs = rttMs - this.minRttMs;
     return waitedMs > this.minRttMs * BBR_QUEUE_SEEN && waitedMs * this.maxBytesPerMs > BBR_QUEUE_SEEN_BYTES;
   }
 
@@ -246,7 +283,7 @@ export class BbrModel {
     const lost = this.rate.lostBytes - this.lossRoundLostBytes;
     const delivered = this.rate.deliveredBytes - this.lossRoundDeliveredBytes;
     const marked = this.markedInLossRound;
-    if (!marked && lost <= this.lossThreshold(this.queueInLossRound) * (lost + delivered)) return;
+    if (!marked && lost <= this.lossThreshold(this.isQueue(this.lossRoundRttMs)) * (lost + delivered)) return;
     if (this.shortTermBytesPerMs === Number.POSITIVE_INFINITY) this.shortTermBytesPerMs = this.maxBytesPerMs;
     if (this.shortTermInFlightBytes === Number.POSITIVE_INFINITY) this.shortTermInFlightBytes = windowBytes;
     this.shortTermBytesPerMs = Math.max(this.latestBytesPerMs, BBR_BETA * this.shortTermBytesPerMs);

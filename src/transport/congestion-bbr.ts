@@ -273,6 +273,7 @@ export class CongestionBbr implements CongestionController {
   }
 
   private isTimeToGoDown(isBound: boolean): boolean {
+    if (this.model.hasQueueOfProbe) return true;
     if (!isBound) return this.fullPipe.isReached;
     // The bound is what limits, not the path: what the path can do is not known yet.
     this.fullPipe.lookAnew(this.model.rate.sampleBytesPerMs);
@@ -309,6 +310,7 @@ export class CongestionBbr implements CongestionController {
     this.ackPhase = "starting";
     this.model.startRound();
     this.fullPipe.lookAnew(this.model.rate.sampleBytesPerMs);
+    this.model.beginProbe();
     this.state = "up";
     this.limits.setGains(BBR_UP_GAIN, BBR_UP_WINDOW_GAIN);
   }
@@ -328,6 +330,10 @@ export class CongestionBbr implements CongestionController {
     if (this.state !== "probe-rtt") {
       if (!model.probeRttExpired || this.idleRestart) return;
       this.saveWindow();
+      // A probe that has had an answer counts, though it is not over: on a path that has become slow, with round trips of a second, hardly
+      // one would ever count.
+      const wasAnswered = this.ackPhase === "feedback" || this.ackPhase === "stopping";
+      if (wasAnswered && !model.rate.sampleIsAppLimited) model.advanceCycle();
       this.state = "probe-rtt";
       this.limits.setGains(1, BBR_PROBE_RTT_GAIN);
       this.probeRttDoneAtMs = 0;

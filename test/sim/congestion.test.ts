@@ -5,8 +5,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CongestionName, congestionControllers } from "../../src/transport/congestion-choice.ts";
-import type { CongestionControllerFactory } from "../../src/transport/congestion-controller.ts";
+import type {
+  CongestionController,
+  CongestionControllerFactory,
+  PacketsInFlight,
+} from "../../src/transport/congestion-controller.ts";
 import { CongestionCubic } from "../../src/transport/congestion-cubic.ts";
+import type { RttEstimator } from "../../src/transport/rtt-estimator.ts";
 import { runBottleneck } from "./bottleneck.ts";
 import { measureCell } from "./congestion-grid.ts";
 import { congestionRecord } from "./congestion-record.ts";
@@ -103,7 +108,71 @@ const links: readonly Shared[] = [
 /** Who loses a packet when is a matter of chance, and with it who is ahead for the next seconds: the mean of some seeds is looked at. */
 const SEEDS = [1, 2, 3];
 
-const controllers = { ...congestionControllers, plainCubic };
+/** What the kernel sends at a time where it segments late, and it takes a third of the window at the most. */
+const BURST_PACKETS = 8;
+
+/**
+ * CUBIC as the kernel's TCP has it: not paced, and in bursts, of which a short queue takes only the beginning. Such a flow loses more often than
+ * one that is paced.
+ */
+class BurstyCubic implements CongestionController {
+  readonly name = "bursty cubic";
+  private readonly packetBytes: number;
+  private readonly cubic: CongestionCubic;
+  private isOpen = true;
+
+  constructor(packetBytes: number) {
+    this.packetBytes = packetBytes;
+    this.cubic = new CongestionCubic(packetBytes);
+  }
+
+  private get burstBytes(): number {
+    return Math.min(BURST_PACKETS * this.packetBytes, this.cubic.windowBytes / 3);
+  }
+
+  get windowBytes(): number {
+    return this.isOpen ? this.cubic.windowBytes : this.cubic.windowBytes - this.burstBytes;
+  }
+
+  pacingBytesPerMs(): number {
+    return 1e7;
+  }
+
+  onPacketSent(_nowMs: number, _packetNumber: number, _bytes: number, { bytesInFlight }: PacketsInFlight): void {
+    if (bytesInFlight + this.packetBytes > this.cubic.windowBytes) this.isOpen = false;
+  }
+
+  onPacketAcked(): void {}
+  onPacketLost(): void {}
+
+  onAck(
+    nowMs: number,
+    bytes: number,
+    sentAtMs: number,
+    rtt: RttEstimator,
+    appLimited: boolean,
+    bytesInFlight: number,
+  ): void {
+    this.cubic.onAck(nowMs, bytes, sentAtMs, rtt, appLimited);
+    if (bytesInFlight <= this.cubic.windowBytes - this.burstBytes) this.isOpen = true;
+  }
+
+  onLoss(nowMs: number, bytes: number, sentAtMs: number, persistent: boolean): void {
+    this.cubic.onLoss(nowMs, bytes, sentAtMs, persistent);
+  }
+
+  onSpuriousLoss(): void {
+    this.cubic.onSpuriousLoss();
+  }
+
+  setPacketBytes(bytes: number): void {
+    this.cubic.setPacketBytes(bytes);
+  }
+}
+
+const burstyCubic: CongestionControllerFactory = (packetBytes) => new BurstyCubic(packetBytes);
+
+const controllers = { ...congestionControllers, plainCubic, burstyCubic };
 
 type Contender = keyof typeof controllers;
 
@@ -136,6 +205,28 @@ test("two flows with CUBIC share a link fairly, in small buffers and in large on
 test("a flow with CUBIC and one of others' CUBIC share a link fairly, whoever comes first", () => {
   sharesFairly(["cubic", "plainCubic"], 0.85);
   sharesFairly(["plainCubic", "cubic"], 0.85);
+});
+
+test("a flow with CUBIC leaves the kernel's TCP its share where the queue is short and the kernel sends in bursts", () => {
+  const link = {
+    rateMbps: 100,
+    rttMs: 5,
+    bufferBdp: 1,
+    lossProbability: 0,
+    staggerMs: 100,
+    warmUpMs: 4_000,
+    durationMs: 6_000,
+  };
+  for (const names of [
+    ["cubic", "burstyCubic"],
+    ["burstyCubic", "cubic"],
+  ] as const) {
+    const indices = [1, 2, 3].map(
+      (seed) => runBottleneck({ ...link, flows: names.map((name) => controllers[name]), seed }).fairness,
+    );
+    const mean = indices.reduce((sum, index) => sum + index, 0) / indices.length;
+    assert.ok(mean >= 0.92, `${names.join(" and ")}: Jain's index ${indices.map((n) => n.toFixed(3)).join(", ")}`);
+  }
 });
 
 test("two flows with BBR share a link fairly, in small buffers and in large ones", () => {
@@ -184,12 +275,13 @@ test("a fast short path with a buffer of megabytes, as between two hosts whose p
   }
 });
 
-test("a shell over 64 kbit/s and 600 ms echoes within two seconds or so while a file goes through, however large the buffer", () => {
-  for (const [congestion, bufferBdp, medianMsMax] of [
-    [cubic, 1, 1_300],
-    [cubic, 16, 2_100],
-    [bbr, 1, 1_300],
-    [bbr, 16, 1_900],
+test("a shell over 64 kbit/s and 600 ms echoes within a second or so while a file goes through, however large the buffer; with bbr within two", () => {
+  for (const [congestion, bufferBdp, medianMsMax, lateMsMax] of [
+    [cubic, 1, 1_100, 1_300],
+    [cubic, 3.3, 1_100, 1_300],
+    [cubic, 16, 1_100, 1_300],
+    [bbr, 1, 1_300, 2_500],
+    [bbr, 16, 1_900, 2_500],
   ] as const) {
     const { keystrokesMs, utilisation } = runBottleneck({
       rateMbps: 0.064,
@@ -205,7 +297,7 @@ test("a shell over 64 kbit/s and 600 ms echoes within two seconds or so while a 
     const at = (part: number): number => sorted[Math.floor((sorted.length - 1) * part)] as number;
     const what = `${bufferBdp} BDP: p50 ${at(0.5).toFixed(0)} ms, p95 ${at(0.95).toFixed(0)} ms`;
     assert.ok(sorted.length >= 115, `${what}, ${sorted.length} echoes`);
-    assert.ok(at(0.5) <= medianMsMax && at(0.95) <= 2_500, what);
+    assert.ok(at(0.5) <= medianMsMax && at(0.95) <= lateMsMax, what);
     assert.ok(utilisation > 0.88, `${what}, ${percent(utilisation)}`);
   }
 });

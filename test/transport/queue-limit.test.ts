@@ -62,8 +62,18 @@ test("a path of five milliseconds or more may fill four bandwidth-delay products
 
 test("no path holds much more than a second", () => {
   const limit = new QueueLimit();
-  deliver(limit, 0, 10_000, 8, 600);
-  between(lastsMs(limit, 8), 1_500, 1_700, "window in ms");
+  deliver(limit, 0, 10_000, 80, 600);
+  between(lastsMs(limit, 80), 1_500, 1_700, "window in ms");
+  assert.ok(!limit.isSlow);
+});
+
+test("a very slow path holds less, and is known as such only when it was the limit and not the application", () => {
+  const limit = new QueueLimit();
+  deliver(limit, 0, 10_000, 8, 600, true);
+  assert.ok(!limit.isSlow, "a shell alone");
+  deliver(limit, 10_000, 10_000, 8, 600);
+  assert.ok(limit.isSlow);
+  between(lastsMs(limit, 8), 900, 1_100, "window in ms");
 });
 
 test("the least round trip counts, not the queue that there is", () => {

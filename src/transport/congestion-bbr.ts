@@ -42,7 +42,6 @@ export class CongestionBbr implements CongestionController {
   private readonly limits: BbrSendLimits;
   state: BbrState = "startup";
   private priorWindow = 0;
-
   private lossesInRound = 0;
   private drainStartRound = 0;
 
@@ -118,7 +117,7 @@ export class CongestionBbr implements CongestionController {
     this.saveWindow();
     this.limits.windowBytes = this.limits.minWindowBytes;
     this.stateBeforeLoss = undefined;
-    // Nothing came through for a while: what was measured before, and above all what was measured meanwhile, is not the path's any more.
+    // Nothing came through for a while: what was measured before, and above all meanwhile, is not the path's any more.
     this.fullPipe.forget();
     this.probeSamples = false;
     this.ackPhase = "none";
@@ -330,10 +329,9 @@ export class CongestionBbr implements CongestionController {
     if (this.state !== "probe-rtt") {
       if (!model.probeRttExpired || this.idleRestart) return;
       this.saveWindow();
-      // A probe that has had an answer counts, though it is not over: on a path that has become slow, with round trips of a second, hardly
-      // one would ever count.
-      const wasAnswered = this.ackPhase === "feedback" || this.ackPhase === "stopping";
-      if (wasAnswered && !model.rate.sampleIsAppLimited) model.advanceCycle();
+      // A probe that has had an answer counts: on a path that has become slow, with round trips of a second, hardly one would be over in time.
+      const isAnswered = this.ackPhase === "feedback" || this.ackPhase === "stopping";
+      if (isAnswered && !model.rate.sampleIsAppLimited) model.advanceCycle();
       this.state = "probe-rtt";
       this.limits.setGains(1, BBR_PROBE_RTT_GAIN);
       this.probeRttDoneAtMs = 0;

@@ -44,7 +44,6 @@ export class CongestionBbr implements CongestionController {
   private priorWindow = 0;
   private lossesInRound = 0;
   private drainStartRound = 0;
-
   private ackPhase: AckPhase = "none";
   /** Samples of the present probe are under way: losses among them say that it went too far. */
   private probeSamples = false;

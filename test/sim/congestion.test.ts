@@ -161,6 +161,10 @@ class BurstyCubic implements CongestionController {
     this.cubic.onLoss(nowMs, bytes, sentAtMs, persistent);
   }
 
+  onCongestionExperienced(nowMs: number, sentAtMs: number): void {
+    this.cubic.onCongestionExperienced(nowMs, sentAtMs);
+  }
+
   onSpuriousLoss(): void {
     this.cubic.onSpuriousLoss();
   }

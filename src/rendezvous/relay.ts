@@ -124,7 +124,7 @@ export class Relay {
     const low = relayChannelLow(bytes, start);
     const channel = this.lookup(high, low);
     if (channel === undefined) {
-      this.noteUnknown(nowMs, from, by, bytes.slice(start + 4, start + 12));
+      this.noteUnknown(nowMs, from, by, new Uint8Array(bytes.subarray(start + 4, start + 12)));
       return start + segmentBytes;
     }
     if (!isAt(channel.owner, from, by)) {

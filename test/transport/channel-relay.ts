@@ -28,7 +28,7 @@ export class ChannelRelay implements Machine {
       const side = bytes[at + 4] === 1 ? 0 : 1;
       this.owners[side] = from;
       const to = this.owners[1 - side];
-      const copy = bytes.slice(at, at + length);
+      const copy = new Uint8Array(bytes.subarray(at, at + length));
       copy.set((relayPrefixes[1 - side] as Uint8Array).subarray(0, RELAY_HEADER_BYTES));
       if (to !== undefined) this.queue.push({ to, bytes: copy });
       at += length;

@@ -4,7 +4,8 @@
 //   mutual        both sides send from many new sockets to the one port that is so many mappings ahead of what the other has told. One
 //                 socket of each gets just that port, if nobody else takes too many: those two meet.
 //   predictable   the peer's NAT is easy: it tries all ports that come next, and we send to it from a few new sockets.
-//   predicting    the other side of that.
+//   predicting    the other side of that. Behind a router that takes unsolicited packets in it does so from a new socket, and tells where
+//                 that is: one probe of the peer's that came too early has given the main socket another port towards all who are new.
 //
 // Who is behind the hard NAT counts the rounds; of two, the responder. It is a spray in that it is bounded, one at a time, and left
 // out where sprays are.
@@ -127,23 +128,32 @@ export class PredictionSearch {
     // The peer may want another round before this one is over.
     if (this.carriers.length > 0) ground.sockets.sweepAt(nowMs + SPRAY_SOCKET_LINGER_MS);
     this.carriers = [];
-    if (role === "predicting") return;
-    const sockets = 1 + (role === "mutual" ? PREDICTION_SOCKETS : PREDICTION_SOCKETS / 4);
+    if (role === "predicting" && !ground.ourNat.takesUnsolicited) return;
+    const others = role === "mutual" ? PREDICTION_SOCKETS : role === "predictable" ? PREDICTION_SOCKETS / 4 : 0;
+    const sockets = 1 + others;
     if (!ground.network.beginSpray(nowMs, this, sockets)) return;
     this.carriers = ground.sockets.open(sockets);
     ground.sockets.ask(nowMs, this.carriers.slice(0, 1));
   }
 
   onMappedAddress(nowMs: number): void {
-    const { ground } = this;
-    const [first] = this.carriers;
-    const seenAt = first === undefined ? undefined : ground.sockets.seenAt(first);
+    const { ground, seenAt } = this;
     if (this.isTold || seenAt === undefined) return;
+    if (this.role === "predicting") {
+      this.tryNext(nowMs);
+      return;
+    }
     this.isTold = true;
     ground.tell("prediction", this.round, [seenAt]);
     const target = ground.mainTarget;
     if (this.role === "mutual") this.aim(nowMs);
     else if (target !== undefined && !ground.theirNat?.takesUnsolicited) this.send(nowMs, this.fromEach(target));
+  }
+
+  /** Where the rendezvous has seen the first socket of this round. */
+  private get seenAt(): SocketAddress | undefined {
+    const [first] = this.carriers;
+    return first === undefined ? undefined : this.ground.sockets.seenAt(first);
   }
 
   onPunch(nowMs: number, { round, addresses }: PunchBody): void {
@@ -152,14 +162,15 @@ export class PredictionSearch {
     if (round > this.round && !this.countsRounds) this.beginRound(nowMs, round);
     if (round !== this.round) return;
     const [newest] = addresses;
+    const told = newest !== undefined && ground.isPlausible(newest) ? newest : undefined;
     if (role === "predictable") {
       // The peer's probes have left: what may have been too early comes again.
-      const target = ground.mainTarget;
+      const target = told ?? ground.mainTarget;
       if (target !== undefined) this.send(nowMs, this.fromEach(target));
-    } else if (newest !== undefined && ground.isPlausible(newest)) {
-      this.theirs = newest;
+    } else if (told !== undefined) {
+      this.theirs = told;
       if (role === "mutual") this.aim(nowMs);
-      else this.tryNext(nowMs, newest);
+      else this.tryNext(nowMs);
     }
   }
 
@@ -176,14 +187,17 @@ export class PredictionSearch {
     this.send(nowMs, this.fromEach(predictedAddress(this.theirs, stride, ahead)));
   }
 
-  private tryNext(nowMs: number, newest: SocketAddress): void {
-    const { ground } = this;
+  private tryNext(nowMs: number): void {
+    const { ground, theirs } = this;
     const stride = ground.theirNat?.portStride;
-    if (stride === undefined || this.probes.length > 0) return;
+    if (stride === undefined || theirs === undefined || this.probes.length > 0) return;
+    // A new socket is of use once it can be told of.
+    if (this.carriers.length > 0 && this.seenAt === undefined) return;
+    const [carrier = MAIN_CARRIER] = this.carriers;
     if (!ground.network.beginSpray(nowMs, this, PREDICTION_PORTS)) return;
     const probes = Array.from({ length: PREDICTION_PORTS }, (_, i) => ({
-      address: predictedAddress(newest, stride, i + 1),
-      carrier: MAIN_CARRIER,
+      address: predictedAddress(theirs, stride, i + 1),
+      carrier,
     }));
     this.send(nowMs, probes);
   }
@@ -204,7 +218,10 @@ export class PredictionSearch {
       this.probeAtMs = nowMs + 1;
       return;
     }
-    if (this.repeats === 0 && this.role === "predicting") ground.tell("prediction", this.round);
+    if (this.repeats === 0 && this.role === "predicting") {
+      const { seenAt } = this;
+      ground.tell("prediction", this.round, seenAt === undefined ? [] : [seenAt]);
+    }
     this.next = 0;
     this.repeats++;
     this.probeAtMs = this.repeats < PREDICTION_REPEATS ? nowMs + this.roundMs / (2 * PREDICTION_REPEATS) : NEVER;

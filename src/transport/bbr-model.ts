@@ -52,6 +52,10 @@ export class BbrModel {
   private roundRttMs = Number.POSITIVE_INFINITY;
   private roundSamples = 0;
   private lastRoundRttMs = Number.POSITIVE_INFINITY;
+  private lastRoundSamples = 0;
+  /** Of so many acknowledgements the packet has waited: in a short buffer beside others a queue comes and goes within a round. */
+  private roundWaited = 0;
+  private lastRoundWaited = 0;
   /** The same before the present probe, and the round in which that began. */
   private probeBaseRttMs = 0;
   private probeStartRound = 0;
@@ -61,8 +65,6 @@ export class BbrModel {
   lossInRound = false;
   /** A router marked something in it. */
   private markedInLossRound = false;
-  /** The least round trip in it. */
-  private lossRoundRttMs = Number.POSITIVE_INFINITY;
   private lossRoundLostBytes = 0;
   private lossRoundDeliveredBytes = 0;
   private latestBytesPerMs = 0;
@@ -102,17 +104,20 @@ export class BbrModel {
     this.latestDeliveredBytes = Math.max(this.latestDeliveredBytes, rate.sampleDeliveredBytes);
     this.lossRoundStart = rate.samplePriorBytes >= this.lossRoundEndsAtBytes;
     this.linkLoss.onAck(rate.latestRttMs, this.minRttMs);
-    this.lossRoundRttMs = Math.min(this.lossRoundRttMs, rate.latestRttMs);
 
     this.roundStart = rate.samplePriorBytes >= this.roundEndsAtBytes;
     if (this.roundStart) {
       this.startRound();
       this.roundCount++;
       this.lastRoundRttMs = this.roundRttMs;
+      this.lastRoundSamples = this.roundSamples;
+      this.lastRoundWaited = this.roundWaited;
       this.roundRttMs = Number.POSITIVE_INFINITY;
       this.roundSamples = 0;
+      this.roundWaited = 0;
     }
     this.roundSamples++;
+    if (this.isQueue(rate.latestRttMs)) this.roundWaited++;
     this.roundRttMs = Math.min(this.roundRttMs, rate.latestRttMs);
     const sample = rate.sampleBytesPerMs;
     if (sample > this.cycleBytesPerMs && (sample >= this.maxBytesPerMs || !rate.sampleIsAppLimited)) {
@@ -209,7 +214,6 @@ export class BbrModel {
     );
     this.lossRoundEndsAtBytes = rate.deliveredBytes;
     this.markedInLossRound = false;
-    this.lossRoundRttMs = Number.POSITIVE_INFINITY;
     this.lossRoundLostBytes = rate.lostBytes;
     this.lossRoundDeliveredBytes = rate.deliveredBytes;
   }
@@ -247,9 +251,9 @@ export class BbrModel {
     return isAnswered && this.probeBaseRttMs <= mostMs && this.roundRttMs > mostMs;
   }
 
-  /** Whether all that was acknowledged of late has waited on its way. */
+  /** Whether most of what was acknowledged of late has waited on its way. */
   private get isQueueSeen(): boolean {
-    return this.isQueue(this.standingRttMs);
+    return (this.roundWaited + this.lastRoundWaited) * 2 > this.roundSamples + this.lastRoundSamples;
   }
 
   private isQueue(rttMs: number): boolean {
@@ -283,7 +287,7 @@ export class BbrModel {
     const lost = this.rate.lostBytes - this.lossRoundLostBytes;
     const delivered = this.rate.deliveredBytes - this.lossRoundDeliveredBytes;
     const marked = this.markedInLossRound;
-    if (!marked && lost <= this.lossThreshold(this.isQueue(this.lossRoundRttMs)) * (lost + delivered)) return;
+    if (!marked && lost <= this.lossThreshold(this.isQueueSeen) * (lost + delivered)) return;
     if (this.shortTermBytesPerMs === Number.POSITIVE_INFINITY) this.shortTermBytesPerMs = this.maxBytesPerMs;
     if (this.shortTermInFlightBytes === Number.POSITIVE_INFINITY) this.shortTermInFlightBytes = windowBytes;
     this.shortTermBytesPerMs = Math.max(this.latestBytesPerMs, BBR_BETA * this.shortTermBytesPerMs);

@@ -34,7 +34,10 @@ for (const [name, controller] of both) {
       assert.ok(marking.marked > 0 && marking.lost === 0, what);
       assert.ok(marking.utilisation >= 0.95 * plain.utilisation && plain.utilisation > 0.91, what);
       assert.ok(marking.queueMs <= link.markMs, what);
-      assert.ok(marking.queueMs <= 0.7 * plain.queueMs, what);
+      // BBR alone has hardly any queue that a mark could shorten.
+      const isLong = plain.queueMs > link.markMs / 2;
+      assert.ok(isLong || name === "bbr", what);
+      assert.ok(marking.queueMs <= (isLong ? 0.7 : 1) * plain.queueMs, what);
     }
   });
 

@@ -601,7 +601,7 @@ export const RENDEZVOUS_STALL_MS = 1_500;
 /** One that was asked, because a path to a peer has failed, and has said nothing for this long is lost: a satellite answers in 0.7 s. */
 export const RENDEZVOUS_SILENCE_MS = 2_000;
 /** Without an answer over UDP for this long, streams are tried beside it (RFC 8305 §8: 100 ms to 2 s): the first byte is due in 300 ms. */
-export const RENDEZVOUS_UDP_PATIENCE_MS = 200;
+export const RENDEZVOUS_UDP_PATIENCE_MS = 150;
 /** While the session goes over a stream UDP is asked again after this long, with one packet of some 70 bytes; doubling … */
 export const RENDEZVOUS_UDP_RETRY_MS = 2_000;
 /** … up to this: hardly more than the keepalives that a session over UDP would cost. */

@@ -62,6 +62,11 @@ export const BBR_LOSS_THRESHOLD_NO_QUEUE = 0.1;
 export const BBR_LOSSES_NO_QUEUE = 3;
 export const BBR_QUEUE_SEEN = 0.1;
 export const BBR_QUEUE_SEEN_BYTES = 2_000;
+/**
+ * A queue is where so large a share of two rounds' acknowledgements have waited. Beside CUBIC in a buffer of a third of the bandwidth-delay product
+ * Jain's index is 0.99 with half of them, 0.89 with 0.8 and 0.80 with all; processes that are late now and then pass for a queue with half.
+ */
+export const BBR_QUEUE_SHARE = 0.8;
 /** So many acknowledgements in a row that have waited are a queue, and not a process that was late. */
 export const BBR_QUEUE_SAMPLES = 8;
 /** What it loses behind no queue at all is remembered as its own for half as many bytes up to so many, and counts for little before there are some. */

@@ -13,6 +13,7 @@ import {
   BBR_QUEUE_SAMPLES,
   BBR_QUEUE_SEEN,
   BBR_QUEUE_SEEN_BYTES,
+  BBR_QUEUE_SHARE,
 } from "../base/limits.ts";
 import { BbrLinkLoss } from "./bbr-link-loss.ts";
 import { DeliveryRate } from "./delivery-rate.ts";
@@ -251,9 +252,10 @@ export class BbrModel {
     return isAnswered && this.probeBaseRttMs <= mostMs && this.roundRttMs > mostMs;
   }
 
-  /** Whether most of what was acknowledged of late has waited on its way. */
+  /** Whether nearly all that was acknowledged of late has waited on its way. */
   private get isQueueSeen(): boolean {
-    return (this.roundWaited + this.lastRoundWaited) * 2 > this.roundSamples + this.lastRoundSamples;
+    const samples = this.roundSamples + this.lastRoundSamples;
+    return this.roundWaited + this.lastRoundWaited > BBR_QUEUE_SHARE * samples;
   }
 
   private isQueue(rttMs: number): boolean {

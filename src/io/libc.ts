@@ -9,6 +9,14 @@ import { createRequire } from "node:module";
 import { endianness } from "node:os";
 import { memoryAddress } from "../base/memory-address.ts";
 
+/** A call with this flag does not wait. */
+export const MSG_DONTWAIT = 0x40;
+export const IPPROTO_IP = 0;
+export const IPPROTO_IPV6 = 41;
+/** Options, and the types of the control messages that tell of them. */
+export const IP_TOS = 1;
+export const IPV6_TCLASS = 67;
+
 export interface Libc {
   /** Bytes of a pointer, of size_t and of every other word in the kernel's structures: 4 or 8. */
   readonly wordBytes: 4 | 8;

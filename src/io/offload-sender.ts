@@ -15,17 +15,12 @@ import { BATCH_PACKETS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { TRANSMIT_BYTES_MAX, type Transmit } from "../base/transmit.ts";
 import type { DatagramCounters } from "./datagram-socket.ts";
-import type { Libc } from "./libc.ts";
+import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS, type Libc, MSG_DONTWAIT } from "./libc.ts";
 import { KernelAddressCache, kernelAddressBytes } from "./offload-address.ts";
 import { OffloadMessage } from "./offload-message.ts";
 
-const MSG_DONTWAIT = 0x40;
-const IPPROTO_IP = 0;
 const IP_TTL = 2;
-const IP_TOS = 1;
-const IPPROTO_IPV6 = 41;
 const IPV6_UNICAST_HOPS = 16;
-const IPV6_TCLASS = 67;
 /** Means the system's own limit to both options. */
 const SYSTEM_HOP_LIMIT = -1;
 const { EAGAIN, EINVAL, EIO, EMSGSIZE } = constants.errno;

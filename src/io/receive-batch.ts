@@ -9,7 +9,7 @@
 // and all mmsghdr lie one behind the other, then all iovec, all names, all control, then the messages themselves.
 
 import { type Ecn, ecn } from "../base/ecn.ts";
-import type { Libc } from "./libc.ts";
+import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS, type Libc, MSG_DONTWAIT } from "./libc.ts";
 
 /** As many messages as one call takes at most. Most calls find one; a burst of packets that nobody joined fills it. */
 export const RECEIVE_BATCH_MESSAGES = 16;
@@ -20,13 +20,8 @@ export const MESSAGE_BYTES_MAX = 65_536;
 const NAME_WORDS = 8;
 /** Messages are not put at multiples of 64 KiB, where all of them would compete for the same lines of the processor's caches. */
 const MESSAGE_STRIDE_BYTES = MESSAGE_BYTES_MAX + 4_096 + 64;
-const MSG_DONTWAIT = 0x40;
 /** Room for the control messages of two options: how large the joined packets are (UDP_GRO), and the traffic class. */
 const CONTROL_WORDS = 16;
-const IPPROTO_IP = 0;
-const IP_TOS = 1;
-const IPPROTO_IPV6 = 41;
-const IPV6_TCLASS = 67;
 /** ECN's part of the traffic class (RFC 3168 §5). */
 const ECN_MASK = 0x03;
 

@@ -6,9 +6,8 @@
 // The descriptor is what Node itself shows as `fd` of the socket's handle. Where that or the C library is missing nothing is taken.
 
 import type { Socket } from "node:net";
-import { type Libc, loadLibc } from "./libc.ts";
+import { type Libc, loadLibc, MSG_DONTWAIT } from "./libc.ts";
 
-const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
 /** A socket as Node's net.js has it: the handle is replaced by null when the descriptor is closed. */

@@ -53,13 +53,13 @@ export class BbrModel {
   private roundRttMs = Number.POSITIVE_INFINITY;
   private roundSamples = 0;
   private lastRoundRttMs = Number.POSITIVE_INFINITY;
+  /** The same before the present probe, and the round in which that began. */
+  private probeBaseRttMs = 0;
+  private probeStartRound = 0;
   private lastRoundSamples = 0;
   /** Of so many acknowledgements the packet has waited: in a short buffer beside others a queue comes and goes within a round. */
   private roundWaited = 0;
   private lastRoundWaited = 0;
-  /** The same before the present probe, and the round in which that began. */
-  private probeBaseRttMs = 0;
-  private probeStartRound = 0;
   /** A round by which losses are judged; it lasts for a round trip behind its first loss. */
   private lossRoundEndsAtBytes = 0;
   private lossRoundStart = false;

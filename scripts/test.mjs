@@ -1,5 +1,5 @@
 // `npm test`: installs and builds what is missing, then runs the formatter's check and every group of tests, and closes
-// with the sum over all of them. Words narrow it: group names choose groups, any other word chooses files by a part of
+// with what failed, told once more, and the sum over all of them. Words narrow it: group names choose groups, any other word chooses files by a part of
 // their name (`npm test -- unit`, `npm test -- lab nat`). With CI=true a test that is left out is a failure.
 
 import { spawnSync } from "node:child_process";
@@ -27,6 +27,7 @@ const GROUPS = [
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut = [];
+const failures = [];
 
 const say = (line) => process.stdout.write(`${line}\n`);
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
@@ -95,6 +96,7 @@ function runTurn({ files, ...group }) {
   total.failed += counts.failed;
   total.skipped += counts.skipped;
   leftOut.push(...counts.skips.map((skip) => `${group.name}: ${skip}`));
+  failures.push(...counts.failures.map((failure) => `${group.name}: ${failure}`));
   // The runner's own verdict counts too, should it ever know of something that its summary does not.
   if (result.status !== 0 && counts.failed === 0) total.failed++;
 }
@@ -128,5 +130,6 @@ if (words.length > 0 && filesRun === 0)
 if (leftOut.length > 0) say(`\n== left out\n${leftOut.join("\n")}`);
 const strict = process.env.CI === "true" && leftOut.length > 0;
 if (strict) say("\nWith CI=true nothing may be left out.");
+if (failures.length > 0) say(`\n== failed\n${failures.join("\n")}`);
 say(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed > 0 || strict ? 1 : 0);

@@ -12,6 +12,7 @@ interface Report {
   readonly failed: number;
   readonly skipped: number;
   readonly skips: readonly string[];
+  readonly failures: readonly string[];
 }
 
 const module: unknown = await import(new URL("../../../scripts/test-report.mjs", import.meta.url).href);
@@ -40,7 +41,16 @@ test("passed, failed, skipped and unfinished tests are counted, at any depth", (
     test("slow", { timeout: 20 }, () => new Promise((resolve) => setTimeout(resolve, 500)));
   `);
   const skips = ["no machine for it: needs a mainframe", "later"];
-  assert.deepEqual(readReport(tap), { passed: 2, failed: 2, skipped: 2, skips });
+  const { failures, ...counts } = readReport(tap) ?? { failures: [] };
+  assert.deepEqual(counts, { passed: 2, failed: 2, skipped: 2, skips });
+  assert.equal(failures.length, 2);
+});
+
+test("of a failed test its name is kept, its place and what it said", () => {
+  const [failure] = readReport(tapOf('test("bad", () => { throw new Error("no such harbour"); });'))?.failures ?? [];
+  assert.match(failure ?? "", /^not ok 1 - bad\n/);
+  assert.match(failure ?? "", /a\.test\.mjs:2:1/);
+  assert.match(failure ?? "", /error: 'no such harbour'/);
 });
 
 test("a file that cannot be loaded is a failure", () => {

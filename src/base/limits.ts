@@ -744,6 +744,8 @@ export const DIAL_RETRY_MS = 1_000;
 export const DIAL_RETRY_MAX_MS = 15_000;
 /** A handshake without an answer for this long is begun anew. */
 export const DIAL_ANSWER_MS = 8_000;
+/** A connection on which nothing works is spoken of after so long: until then a change of network, or of a NAT, mends itself. */
+export const PEER_SILENCE_TOLD_MS = 3_000;
 /** A stalled connection asks for a new relay channel this often. */
 export const RESUME_RETRY_MS = 3_000;
 /** Streams of all peers that have not brought their preamble yet: as many as one peer may open. */

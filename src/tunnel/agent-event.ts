@@ -9,7 +9,14 @@ import type { Over } from "./own-streams.ts";
 import type { Service } from "./service.ts";
 
 /** Why a dial waits. */
-export type WaitingReason = "no-rendezvous" | "peer-absent" | "service-absent" | "no-answer" | "too-many-channels";
+export type WaitingReason =
+  | "no-rendezvous"
+  | "peer-absent"
+  | "service-absent"
+  | "no-answer"
+  | "too-many-channels"
+  /** It was connected, and nothing comes from it any more. */
+  | "peer-silent";
 
 export type AgentEvent =
   /** A peer's stream was admitted, its preamble is read: it is to be forwarded to the service's target. */

@@ -2,7 +2,7 @@
 // and begins again with patience whenever that fails or the connection ends.
 
 import type { SocketAddress } from "../base/address.ts";
-import { DIAL_ANSWER_MS, DIAL_RETRY_MAX_MS, DIAL_RETRY_MS } from "../base/limits.ts";
+import { DIAL_ANSWER_MS, DIAL_RETRY_MAX_MS, DIAL_RETRY_MS, PEER_SILENCE_TOLD_MS } from "../base/limits.ts";
 import { type Random, randomFraction } from "../base/random.ts";
 import type { Route, RouteTable } from "../base/route.ts";
 import { pskOf, secretTagOf, selectorOf, selectorOfService } from "../crypto/secret.ts";
@@ -48,6 +48,8 @@ const MESSAGES: Record<WaitingReason, string> = {
     'the peer is connected to the rendezvous and does not offer this service; waiting until it does. Does its "tunnel expose" run, and is the ticket its latest?',
   "no-answer": "the peer does not answer; is the ticket still valid, or does the peer list this peer id? Trying again",
   "too-many-channels": "the rendezvous allows no more channels at the moment; trying again",
+  "peer-silent":
+    "the peer does not answer any more; connections are held and go on when it does. Is it running, and is its network up?",
 };
 
 export class Dial {
@@ -67,6 +69,8 @@ export class Dial {
   private channel: Route | undefined;
   private atMs: number;
   private failures = 0;
+  /** When a connection that hangs is spoken of. */
+  private silentAtMs = Number.POSITIVE_INFINITY;
   /** Why it was said to wait, since it was connected last. */
   private readonly told = new Set<WaitingReason>();
 
@@ -103,10 +107,14 @@ export class Dial {
   }
 
   pollTimeout(): number {
-    return this.atMs;
+    return Math.min(this.atMs, this.silentAtMs);
   }
 
   handleTimeout(nowMs: number): void {
+    if (nowMs >= this.silentAtMs) {
+      this.silentAtMs = Number.POSITIVE_INFINITY;
+      this.tell("peer-silent");
+    }
     if (nowMs < this.atMs) return;
     if (this.attempt !== undefined) {
       this.wait("no-answer");
@@ -152,7 +160,11 @@ export class Dial {
   }
 
   private wait(reason: WaitingReason): void {
-    if (this.told.has(reason) || this.connected !== undefined) return;
+    if (this.connected === undefined) this.tell(reason);
+  }
+
+  private tell(reason: WaitingReason): void {
+    if (this.told.has(reason)) return;
     this.told.add(reason);
     this.context.emit({ type: "dial-waiting", dial: this, reason, message: MESSAGES[reason] });
   }
@@ -230,6 +242,7 @@ export class Dial {
     this.atMs = Number.POSITIVE_INFINITY;
     this.failures = 0;
     this.told.clear();
+    this.silentAtMs = Number.POSITIVE_INFINITY;
     this.connected = peer;
     this.context.emit({ type: "dial-ready", dial: this });
   }
@@ -242,11 +255,13 @@ export class Dial {
   /** The connection ended; a new one is made at once. */
   onGone(nowMs: number): void {
     this.connected = undefined;
+    this.silentAtMs = Number.POSITIVE_INFINITY;
     if (this.attempt === undefined) this.atMs = nowMs;
   }
 
   /** The connection hangs: where the peer's addresses are known, they are asked at once whether another instance is there. */
   onStalled(nowMs: number): void {
+    this.silentAtMs = nowMs + PEER_SILENCE_TOLD_MS;
     if (this.addresses.length > 0) this.redial(nowMs);
   }
 
@@ -258,6 +273,8 @@ export class Dial {
   /** The connection that hung works again: no other one is wanted. */
   onRecovered(): void {
     if (this.connected === undefined) return;
+    this.silentAtMs = Number.POSITIVE_INFINITY;
+    this.told.clear();
     const attempt = this.attempt;
     this.attempt = undefined;
     this.request = undefined;

@@ -2,7 +2,7 @@
 // changes. The initiator of the connection is the one who asks for channels.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { RESUME_RETRY_MS } from "../base/limits.ts";
+import { PEER_SILENCE_TOLD_MS, RESUME_RETRY_MS } from "../base/limits.ts";
 import { type Carrier, MAIN_CARRIER, type Route } from "../base/route.ts";
 import { equalBytes } from "../crypto/secret.ts";
 import type { Connection } from "../transport/connection.ts";
@@ -35,6 +35,7 @@ export class Peer {
   private channelsUnanswered = 0;
   private pathToTell = false;
   private toldKey = "";
+  private stalledAtMs = Number.POSITIVE_INFINITY;
 
   constructor(nowMs: number, connection: Connection, context: PeerContext) {
     this.connection = connection;
@@ -210,12 +211,18 @@ export class Peer {
         else this.search.onDirectFailed(nowMs, event.path.route);
         break;
       case "stalled":
+        this.stalledAtMs = nowMs;
         this.search.onStalled(nowMs);
         this.channelsUnanswered = 0;
         this.askForChannel(nowMs, !this.isChannelUnderWay);
         break;
       case "recovered":
         this.channelsUnanswered = 0;
+        // It was said to be silent: that it is back is said as well, whichever way its packets take now.
+        if (nowMs - this.stalledAtMs >= PEER_SILENCE_TOLD_MS) {
+          this.toldKey = "";
+          this.pathToTell = true;
+        }
         break;
     }
   }

@@ -16,7 +16,7 @@ const HOME: RouterKind = { kind: "nat", filtering: "address-and-port-dependent" 
 interface Transfer {
   readonly deployment: Deployment;
   readonly dial: Dial;
-  readonly exchange: Exchange;
+  exchange: Exchange;
 }
 
 /** A download in its middle, direct or over the relay. */
@@ -117,6 +117,37 @@ for (const [what, nats] of [
     }
   });
 }
+
+const waitingOf = ({ events }: AgentHost): string[] =>
+  events.flatMap((event) => (event.type === "dial-waiting" ? [event.reason] : []));
+const pathsToldBy = ({ events }: AgentHost): number => events.filter(({ type }) => type === "path").length;
+
+forSeeds(5, "of a peer that has fallen silent it is said once, and that it is back as well", (scenario) => {
+  const transfer = begin(scenario, scenario.random.chance(0.5) ? easy : hard);
+  const { laptop, world } = transfer.deployment;
+  for (let outage = 1; outage <= 2; outage++) {
+    cutAll(transfer.deployment);
+    world.runFor(60_000);
+    assert.deepEqual(waitingOf(laptop), Array(outage).fill("peer-silent"));
+    const before = pathsToldBy(laptop);
+    world.firewall.clear();
+    assertWentOn(transfer, 20_000);
+    world.runFor(1_000);
+    assert.ok(pathsToldBy(laptop) > before);
+    transfer.exchange = laptop.request(transfer.dial, 10) as Exchange;
+    world.runUntil(() => transfer.exchange.received > 0, 10_000);
+  }
+});
+
+forSeeds(5, "an outage of a second is nothing to speak of", (scenario) => {
+  const transfer = begin(scenario, easy);
+  const { laptop, world } = transfer.deployment;
+  cutAll(transfer.deployment);
+  world.runFor(1_000);
+  world.firewall.clear();
+  assertWentOn(transfer, 20_000);
+  assert.deepEqual(waitingOf(laptop), []);
+});
 
 forSeeds(
   3,

@@ -445,8 +445,8 @@ export const PATHS_MAX = 16;
 export const PATH_ID_MAX = 0xffff;
 /** Between paths of one tier a switch must gain this much round-trip time (iroh's hysteresis). */
 export const SWITCH_GAIN_MS = 5;
-/** … but IPv6 takes over from IPv4 where its round trip is no longer than this beyond: as good, as far as can be measured. */
-export const IPV6_FAVOUR_MS = 1;
+/** … but IPv6 takes over from IPv4 where its round trip is no longer than this beyond: as good, as far as can be measured beside data. */
+export const IPV6_FAVOUR_MS = 3;
 /** A route over which the peer is heard and that has not been proved is challenged again after this long. */
 export const PROBE_RETRY_MS = 250;
 /** A path that follows its peer to another address stays there for this long; a peer heard from two places gets two paths. */
@@ -690,8 +690,14 @@ export const NAT_LIFETIME_IDLE_MS: readonly number[] = [
 ];
 /** A mapping in search of its lifetime is used a second time after this: Linux takes a flow for established 2 s after its start. */
 export const NAT_LIFETIME_OPENING_MS = 3_000;
-/** An agent measures its NAT this long after a rendezvous has taken it: by then the socket for it is open. */
-export const NAT_MEASURE_DELAY_MS = 50;
+/** An agent measures its NAT this long after a rendezvous has taken it … */
+export const NAT_MEASURE_DELAY_MS = 40;
+/** … or after a peer has been reached in the meantime: what leads to a direct path goes first, on a slow machine above all … */
+export const NAT_MEASURE_PEER_DELAY_MS = 80;
+/** … but it is put off by no more than this. */
+export const NAT_MEASURE_PUT_OFF_MS = 200;
+/** The sockets that the tests are made from are open after so long. */
+export const NAT_SOCKETS_OPEN_MS = 10;
 /** … and after a change of network, which comes in several steps. */
 export const NAT_NETWORK_CHANGE_DELAY_MS = 1_000;
 
@@ -721,6 +727,8 @@ export const PORT_MAPPING_RETRY_MAX_MS = 30 * 60_000;
 export const PORT_MAPPING_LOOK_MS = 10_000;
 /** Answers to a search for UPnP routers are waited for this long; they may take the one second that the search allows them. */
 export const UPNP_SEARCH_MS = 2_000;
+/** The first search comes no sooner after the program's start, and after PCP and NAT-PMP. */
+export const UPNP_DELAY_MS = 1_000;
 /** One request to a UPnP router, connection included: their web servers are slow. */
 export const UPNP_REQUEST_MS = 3_000;
 /** A description has some 5 KB, an answer less than one. */

@@ -162,7 +162,7 @@ class ConnectProcess {
   private connectOne(socket: Socket): boolean {
     const { process, dial } = this;
     if (process === undefined || dial === undefined) return false;
-    const stream = process.agent.openStream(monotonicNowMs(), dial);
+    const stream = dial.openStream(monotonicNowMs());
     if (stream === undefined) return false;
     process.forwarder.attach(stream, socket);
     return true;

@@ -8,6 +8,7 @@ import {
   PORT_MAPPING_REMOVE_MS,
   PORT_MAPPING_RETRY_MAX_MS,
   PORT_MAPPING_RETRY_MS,
+  UPNP_DELAY_MS,
 } from "../base/limits.ts";
 import type { Log, LogFields } from "../base/log.ts";
 import { isPublicHost } from "../base/public-address.ts";
@@ -49,6 +50,8 @@ export class RouterMapping {
   private upnp: UpnpMapping | undefined;
   private pausing: AbortController | undefined;
   private pauseMs = PORT_MAPPING_RETRY_MS;
+  /** A `connect` meets its peer in these moments, and what UPnP is done with takes a small machine 40 ms to load. */
+  private readonly notBeforeMs = monotonicNowMs() + UPNP_DELAY_MS;
   private said = "";
   private readonly ended: Promise<void>;
 
@@ -90,18 +93,26 @@ export class RouterMapping {
   private async run(): Promise<void> {
     while (!this.isStopping) {
       const why = await this.askByDatagrams();
+      if (!this.isStopping) await this.pause(this.notBeforeMs - monotonicNowMs());
       if (!this.isStopping) await this.askByUpnp(why);
-      if (!this.isStopping) await this.pause();
+      if (!this.isStopping) await this.leaveAlone();
     }
   }
 
   /** Leaves the router alone for a while, longer each time that nothing came of asking. */
-  private async pause(): Promise<void> {
+  private async leaveAlone(): Promise<void> {
+    const wasAborted = await this.pause(this.pauseMs);
+    this.pauseMs = wasAborted ? PORT_MAPPING_RETRY_MS : Math.min(2 * this.pauseMs, PORT_MAPPING_RETRY_MAX_MS);
+  }
+
+  /** @returns whether it was cut short. */
+  private async pause(forMs: number): Promise<boolean> {
+    if (forMs <= 0) return false;
     this.pausing = new AbortController();
     const { signal } = this.pausing;
-    await sleep(this.pauseMs, undefined, { signal }).catch(() => {});
+    await sleep(forMs, undefined, { signal }).catch(() => {});
     this.pausing = undefined;
-    this.pauseMs = signal.aborted ? PORT_MAPPING_RETRY_MS : Math.min(2 * this.pauseMs, PORT_MAPPING_RETRY_MAX_MS);
+    return signal.aborted;
   }
 
   // ---- PCP and NAT-PMP

@@ -214,14 +214,12 @@ export class Connection implements DeadlineEntry, Queueable {
   }
 
   sendCandidates(body: Uint8Array): void {
-    this.candidates.set(body);
-    this.control.add(this.candidates);
+    if (this.candidates.set(body)) this.control.add(this.candidates);
     this.touch();
   }
 
   sendPunch(body: Uint8Array): void {
-    this.punch.set(body);
-    this.control.add(this.punch);
+    if (this.punch.set(body)) this.control.add(this.punch);
     this.touch();
   }
 

@@ -17,6 +17,8 @@ export interface EndpointConfig {
   readonly log: Log;
   readonly admit: Admit;
   readonly settings?: Partial<TransportSettings>;
+  /** The body of CANDIDATES that our responses bring along, so that the peer knows a round trip earlier where to find us. */
+  readonly candidates?: () => Uint8Array;
 }
 
 export interface ConnectOptions {

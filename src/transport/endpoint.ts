@@ -14,7 +14,7 @@ import { dhPublicKeyOf, type Identity } from "../crypto/identity.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import { DATA_BYTES_MIN, packetKind, packetLength, readSession } from "../wire/datagram.ts";
 import { responseReceiverSession } from "../wire/handshake-packet.ts";
-import type { TransportParameters } from "../wire/transport-parameters.ts";
+import { CANDIDATES_PARAMETER_BYTES_MAX, type TransportParameters } from "../wire/transport-parameters.ts";
 import { ConfirmedConnections } from "./confirmed-connections.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionConfig } from "./connection-config.ts";
@@ -48,6 +48,7 @@ export class Endpoint {
   private readonly log: Log;
   private readonly settings: TransportSettings;
   private readonly responder: HandshakeResponder;
+  private readonly candidates: EndpointConfig["candidates"];
   /** By each number that a peer may use; a half-open connection may have several. */
   private readonly connections = new Map<number, Connection>();
   private count = 0;
@@ -72,6 +73,7 @@ export class Endpoint {
     this.log = config.log;
     this.settings = { ...defaultSettings, ...config.settings };
     this.responder = new HandshakeResponder(config.identity, config.random, config.admit);
+    this.candidates = config.candidates;
   }
 
   get connectionCount(): number {
@@ -250,7 +252,11 @@ export class Endpoint {
 
   private accept(nowMs: number, route: Route, packet: Uint8Array, admitted: Admitted): void {
     const connection = this.create(nowMs, "responder", admitted.payload.identity);
-    const { answer, keys } = this.responder.respond(admitted, this.instance, this.parameters);
+    const candidates = this.candidates?.();
+    const parameters = candidates === undefined ? this.parameters : { ...this.parameters, candidates };
+    const { answer, keys } = this.responder.respond(admitted, this.instance, parameters);
+    if (candidates !== undefined && candidates.length <= CANDIDATES_PARAMETER_BYTES_MAX)
+      connection.candidates.onTold(candidates);
     connection.onKeys(keys, admitted.remoteSession, admitted.payload.instance, admitted.payload.parameters);
     connection.onResponseSent(nowMs, route, connection.localSession);
     this.outgoing.push({ route, packet: this.responder.responseFrom(answer, connection.localSession) });
@@ -272,6 +278,8 @@ export class Endpoint {
       return;
     connection.onKeys(result.keys, readSession(packet, 0), result.payload.instance, result.payload.parameters);
     connection.onResponse(nowMs, route);
+    const { candidates } = result.payload.parameters;
+    if (candidates !== undefined) connection.emit({ type: "candidates", body: candidates });
     this.onConfirmed(nowMs, connection);
   }
 

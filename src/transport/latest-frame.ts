@@ -1,6 +1,7 @@
 // Control frames of which only the latest counts: CANDIDATES, PUNCH, and the farewell to a path.
 
 import type { ByteWriter } from "../base/byte-writer.ts";
+import { equalBytes } from "../crypto/secret.ts";
 import { pathStatus } from "../wire/frame.ts";
 import {
   candidatesBytes,
@@ -18,14 +19,24 @@ export class LatestBody implements ControlFrame {
   private sequence = 0;
   private body: Uint8Array | undefined;
   private received = 0;
+  private told: Uint8Array | undefined;
 
   constructor(kind: "candidates" | "punch") {
     this.kind = kind;
   }
 
-  set(body: Uint8Array): void {
+  /** The peer has this one already: the handshake brought it. */
+  onTold(body: Uint8Array): void {
+    this.told = body;
+  }
+
+  /** @returns whether there is something to be sent. */
+  set(body: Uint8Array): boolean {
+    if (this.told !== undefined && equalBytes(this.told, body)) return false;
+    this.told = undefined;
     this.sequence++;
     this.body = body;
+    return true;
   }
 
   /** @returns whether a body with this sequence number, from the peer, is newer than all before. */

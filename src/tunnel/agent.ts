@@ -29,6 +29,7 @@ import { ChannelRequests } from "./channel-requests.ts";
 import { Dial, type DialOptions } from "./dial.ts";
 import { Dials } from "./dials.ts";
 import { IncomingStreams } from "./incoming-streams.ts";
+import { ownCandidates } from "./own-candidates.ts";
 import { OwnNetwork } from "./own-network.ts";
 import { OwnSockets } from "./own-sockets.ts";
 import { OwnStreams } from "./own-streams.ts";
@@ -78,6 +79,7 @@ export class Agent implements Machine {
       log: config.log,
       admit: ({ identity, secretTag }) => (this.isShutDown ? undefined : this.services.admit(identity, secretTag)),
       settings: config.settings?.transport ?? {},
+      candidates: () => ownCandidates(this.network, this.streams.candidates),
     });
     this.rendezvous = new RendezvousLinks({
       endpoint: this.endpoint,
@@ -166,11 +168,6 @@ export class Agent implements Machine {
     const serving = [...this.peers.values()].find((peer) => equalBytes(peer.identity, options.peer));
     if (serving !== undefined) dial.onConnected(serving);
     return dial;
-  }
-
-  /** @returns undefined while the dial is not connected, or the peer allows no more streams: "dial-ready" follows. */
-  openStream(nowMs: number, dial: Dial): Stream | undefined {
-    return dial.openStream(nowMs);
   }
 
   /** Ends every connection politely; drain what is to be sent afterwards. */
@@ -327,6 +324,7 @@ export class Agent implements Machine {
       closeChannel: (at, route) => this.rendezvous.closeChannel(at, route),
     });
     this.peers.set(connection, peer);
+    this.stun.onPeer(nowMs);
     this.events.push({ type: "peer-connected", peer: connection.remoteIdentity });
     this.dials.onConnected(peer);
   }

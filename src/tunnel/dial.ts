@@ -292,7 +292,7 @@ export class Dial {
     if (this.addresses.length === 0 || !connected.connection.isStalled) this.atMs = Number.POSITIVE_INFINITY;
   }
 
-  /** @returns undefined while it is not connected, or the peer allows no more streams. */
+  /** @returns undefined while it is not connected, or the peer allows no more streams: "dial-ready" follows. */
   openStream(nowMs: number): Stream | undefined {
     const connection = this.connected?.connection;
     const stream = connection?.openStream(nowMs);

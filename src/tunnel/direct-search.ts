@@ -4,7 +4,6 @@
 
 import type { SocketAddress } from "../base/address.ts";
 import {
-  CANDIDATES_MAX,
   FRESH_SOCKET_AFTER_MS,
   FRESH_SOCKETS_MAX,
   PATH_RETRY_MAX_MS,
@@ -19,11 +18,11 @@ import { ProtocolError } from "../base/protocol-error.ts";
 import { type Carrier, isStreamCarrier, MAIN_CARRIER, type Route } from "../base/route.ts";
 import { TokenBucket } from "../rendezvous/token-bucket.ts";
 import type { Connection } from "../transport/connection.ts";
-import { gatherCandidates } from "../traversal/candidate-gathering.ts";
 import { HolePunch } from "../traversal/hole-punch.ts";
 import { mustCross, type PunchRole, punchRole, waitsForPeer } from "../traversal/punch-plan.ts";
-import { decodeCandidates, decodePunch, encodeCandidates, type PunchBody } from "../wire/candidate.ts";
+import { decodeCandidates, decodePunch, type PunchBody } from "../wire/candidate.ts";
 import { CrossingSearch } from "./crossing-search.ts";
+import { ownCandidates } from "./own-candidates.ts";
 import { PredictionSearch } from "./prediction-search.ts";
 import { type SearchContext, SearchGround } from "./search-ground.ts";
 import { SpraySearch } from "./spray-search.ts";
@@ -84,12 +83,8 @@ export class DirectSearch {
 
   /** Tells the peer where we may be reached; called again whenever that changes. */
   sendCandidates(): void {
-    const { hosts, mapped, observed, nat } = this.context.network;
-    const streamCandidates = this.context.streams.candidates;
     const seenAt = this.fresh === undefined ? undefined : this.ground.sockets.seenAt(this.fresh);
-    const candidates = gatherCandidates(hosts, seenAt === undefined ? observed : [seenAt, ...observed], mapped);
-    candidates.splice(CANDIDATES_MAX - streamCandidates.length);
-    this.connection.sendCandidates(encodeCandidates({ nat, candidates: [...candidates, ...streamCandidates] }));
+    this.connection.sendCandidates(ownCandidates(this.context.network, this.context.streams.candidates, seenAt));
     this.meeting.review();
   }
 

@@ -7,7 +7,10 @@ import {
   MAPPED_ADDRESS_RETRY_MS,
   MAPPED_ADDRESS_TRIES,
   NAT_MEASURE_DELAY_MS,
+  NAT_MEASURE_PEER_DELAY_MS,
+  NAT_MEASURE_PUT_OFF_MS,
   NAT_NETWORK_CHANGE_DELAY_MS,
+  NAT_SOCKETS_OPEN_MS,
 } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -51,6 +54,8 @@ export class OwnStun {
    */
   private ownSockets: Carrier[] = [];
   private startAtMs = NEVER;
+  /** A start that is put off comes by then. */
+  private startByMs = NEVER;
   /** With which servers the present network was measured; undefined where it was not. */
   private measuredWith: string | undefined;
 
@@ -84,14 +89,20 @@ export class OwnStun {
   /** There is a rendezvous to ask. */
   onRendezvous(nowMs: number): void {
     if (this.measuredWith === this.serversKey() || this.startAtMs !== NEVER) return;
-    this.prepare(nowMs + NAT_MEASURE_DELAY_MS);
+    this.plan(nowMs + NAT_MEASURE_DELAY_MS);
+  }
+
+  /** A peer has just been reached: whether the two meet directly is decided in these moments, most often without what is measured. */
+  onPeer(nowMs: number): void {
+    if (this.startAtMs === NEVER || this.ownSockets.length > 0) return;
+    this.startAtMs = Math.min(Math.max(this.startAtMs, nowMs + NAT_MEASURE_PEER_DELAY_MS), this.startByMs);
   }
 
   /** What is known belongs to another network. */
   onNetworkChange(nowMs: number): void {
     this.config.network.nat = UNKNOWN_NAT;
     this.stop();
-    if (this.config.servers().length > 0) this.prepare(nowMs + NAT_NETWORK_CHANGE_DELAY_MS);
+    if (this.config.servers().length > 0) this.plan(nowMs + NAT_NETWORK_CHANGE_DELAY_MS);
   }
 
   stop(): void {
@@ -102,11 +113,15 @@ export class OwnStun {
     this.ownSockets = [];
   }
 
-  private prepare(startAtMs: number): void {
+  private plan(startAtMs: number): void {
     this.stop();
     this.startAtMs = startAtMs;
-    // The driver opens them by then.
+    this.startByMs = startAtMs + NAT_MEASURE_PUT_OFF_MS;
+  }
+
+  private openSockets(nowMs: number): void {
     this.ownSockets = this.config.sockets.open(3);
+    this.startAtMs = nowMs + NAT_SOCKETS_OPEN_MS;
   }
 
   /** IPv4 where there is any, since NATs are there; a firewall in front of IPv6 is measured where there is nothing else. */
@@ -168,7 +183,8 @@ export class OwnStun {
   }
 
   handleTimeout(nowMs: number): void {
-    if (nowMs >= this.startAtMs) this.start(nowMs);
+    if (nowMs >= this.startAtMs && this.ownSockets.length === 0) this.openSockets(nowMs);
+    else if (nowMs >= this.startAtMs) this.start(nowMs);
     this.transactions.handleTimeout(nowMs);
     const { discovery } = this;
     if (discovery === undefined) return;

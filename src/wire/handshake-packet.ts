@@ -22,8 +22,8 @@ const RESPONSE_NOISE_OFFSET = 12;
 export const MAC_BYTES = 16;
 /** The payload of an initiation is padded to this, so that its length tells nothing and a response is never longer. */
 export const INITIATION_PAYLOAD_BYTES = 128;
-/** The payload of a response is padded to this. */
-export const RESPONSE_PAYLOAD_BYTES = 64;
+/** The payload of a response is padded to this, which leaves it 4 bytes shorter than an initiation. */
+export const RESPONSE_PAYLOAD_BYTES = 168;
 /** The nonce of a cookie reply (XSalsa20). */
 export const COOKIE_NONCE_BYTES = 24;
 /** The sealed cookie of a cookie reply. */
@@ -79,7 +79,7 @@ export function decodeInitiationPayload(bytes: Uint8Array): InitiationPayload | 
   return parameters && { identity, instance, secretTag, parameters };
 }
 
-/** @returns 64 bytes, ready to be sealed. */
+/** @returns 168 bytes, ready to be sealed. */
 export function encodeResponsePayload(payload: ResponsePayload): Uint8Array {
   assert(payload.instance.length === INSTANCE_BYTES, "an instance id has 8 bytes");
   const bytes = new Uint8Array(RESPONSE_PAYLOAD_BYTES);

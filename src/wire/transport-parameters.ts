@@ -17,7 +17,11 @@ export interface TransportParameters {
   readonly idleTimeoutMs: number;
   /** The largest UDP payload it takes; never below 1200 (RFC 9000 §18.2). */
   readonly maxDatagramBytes: number;
+  /** Of a responder, as in QUIC's preferred_address (RFC 9000 §9.6): the body of CANDIDATES, ahead of the first such frame. */
+  readonly candidates?: Uint8Array;
 }
+
+type NumberName = Exclude<keyof TransportParameters, "candidates">;
 
 /** What holds where a list does not say otherwise. */
 export const defaultTransportParameters: TransportParameters = {
@@ -29,18 +33,21 @@ export const defaultTransportParameters: TransportParameters = {
 };
 
 /** Ids on the wire, in the order they are written. */
-const idOf: Readonly<Record<keyof TransportParameters, number>> = {
+const idOf: Readonly<Record<NumberName, number>> = {
   maxDataBytes: 1,
   maxStreamDataBytes: 2,
   maxStreams: 3,
   idleTimeoutMs: 4,
   maxDatagramBytes: 5,
 };
-const entries = Object.entries(idOf) as [keyof TransportParameters, number][];
+const entries = Object.entries(idOf) as [NumberName, number][];
 const nameOf = new Map(entries.map(([name, id]) => [id, name]));
+const CANDIDATES_ID = 6;
 
-/** The most bytes that writeTransportParameters writes: five times id, length and an 8-byte varint. */
-export const TRANSPORT_PARAMETERS_BYTES_MAX = 50;
+/** A longer body of CANDIDATES is left out: so many bytes there are room for in a response, which is never longer than an initiation. */
+export const CANDIDATES_PARAMETER_BYTES_MAX = 96;
+/** The most bytes that writeTransportParameters writes: five times id, length and an 8-byte varint; id, length and candidates. */
+export const TRANSPORT_PARAMETERS_BYTES_MAX = 50 + 3 + CANDIDATES_PARAMETER_BYTES_MAX;
 
 /** Writes the list without the closing id 0, which the padding of the payload brings. */
 export function writeTransportParameters(writer: ByteWriter, parameters: TransportParameters): void {
@@ -49,12 +56,18 @@ export function writeTransportParameters(writer: ByteWriter, parameters: Transpo
     writer.varint(varintBytes(parameters[name]));
     writer.varint(parameters[name]);
   }
+  const { candidates } = parameters;
+  if (candidates === undefined || candidates.length > CANDIDATES_PARAMETER_BYTES_MAX) return;
+  writer.varint(CANDIDATES_ID);
+  writer.varint(candidates.length);
+  writer.copy(candidates);
 }
 
-/** @param bytes the list, up to id 0 or its end. @returns undefined where it cannot be read. */
+/** @param bytes the list, up to id 0 or its end. @returns undefined where it cannot be read; what is in it is a copy. */
 export function decodeTransportParameters(bytes: Uint8Array): TransportParameters | undefined {
-  const parameters: Record<keyof TransportParameters, number> = { ...defaultTransportParameters };
-  const seen = new Set<string>();
+  const parameters = { ...defaultTransportParameters } as Record<NumberName, number>;
+  let candidates: Uint8Array | undefined;
+  const seen = new Set<number>();
   const reader = new ByteReader(bytes);
   try {
     while (reader.remainingBytes > 0) {
@@ -62,9 +75,13 @@ export function decodeTransportParameters(bytes: Uint8Array): TransportParameter
       if (id === 0) break;
       const value = new ByteReader(reader.view(reader.varint()));
       const name = nameOf.get(id);
-      if (name === undefined) continue;
-      if (seen.has(name)) return undefined;
-      seen.add(name);
+      if (name === undefined && id !== CANDIDATES_ID) continue;
+      if (seen.has(id)) return undefined;
+      seen.add(id);
+      if (name === undefined) {
+        candidates = value.copy(value.remainingBytes);
+        continue;
+      }
       parameters[name] = value.varint();
       if (value.remainingBytes > 0) return undefined;
     }
@@ -72,5 +89,6 @@ export function decodeTransportParameters(bytes: Uint8Array): TransportParameter
     if (error instanceof OutOfBounds) return undefined;
     throw error;
   }
-  return parameters.maxDatagramBytes < DATAGRAM_BYTES_MIN ? undefined : parameters;
+  if (parameters.maxDatagramBytes < DATAGRAM_BYTES_MIN) return undefined;
+  return candidates === undefined ? parameters : { ...parameters, candidates };
 }

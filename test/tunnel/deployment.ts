@@ -160,7 +160,7 @@ export class AgentHost {
   /** Opens a stream and sends a request of this length. @returns undefined while the dial is not connected. */
   request(dial: Dial, lengthBytes: number): Exchange | undefined {
     return this.host.input((nowMs) => {
-      const stream = this.agent.openStream(nowMs, dial);
+      const stream = dial.openStream(nowMs);
       if (stream === undefined) return undefined;
       const exchange = new Exchange(stream, "client", lengthBytes);
       this.exchanges.set(stream, exchange);

@@ -51,7 +51,7 @@ const initiationPayload: fc.Arbitrary<InitiationPayload> = record({
 });
 const responsePayload: fc.Arbitrary<ResponsePayload> = record({ instance: bytesOf(8), parameters });
 
-/** Noise messages of the least size: payload 128 or 64, the tags, the keys. */
+/** Noise messages of the least size: payload 128 or 168, the tags, the keys. */
 const initiationNoise = counting(1, 32 + 48 + INITIATION_PAYLOAD_BYTES + 16);
 const responseNoise = counting(1, 32 + RESPONSE_PAYLOAD_BYTES + 16);
 
@@ -67,9 +67,14 @@ test("the payload of an initiation is version, identity, instance, secret tag, p
   assert.equal(hex(bytes), expected.padEnd(2 * 128, "0"));
 });
 
-test("the payload of a response is version, instance, parameters, padded to 64 bytes", () => {
+test("the payload of a response is version, instance, parameters, padded to 168 bytes", () => {
   const bytes = encodeResponsePayload({ instance: counting(0x40, 8), parameters: someParameters });
-  assert.equal(hex(bytes), `014041424344454647${someParametersHex}`.padEnd(2 * 64, "0"));
+  assert.equal(hex(bytes), `014041424344454647${someParametersHex}`.padEnd(2 * 168, "0"));
+});
+
+test("a response is never longer than the initiation that it answers", () => {
+  const initiation = assembleInitiation(1, initiationNoise);
+  assert.ok(assembleResponse(1, 2, responseNoise).length <= initiation.length);
 });
 
 test("payloads are read back as they were written, with the largest parameters too", () => {
@@ -123,13 +128,13 @@ test("an initiation is header, session, Noise message and two empty MACs", () =>
 
 test("a response is header, both sessions, Noise message and two empty MACs", () => {
   const packet = assembleResponse(0xf102_0304, 0xf506_0708, responseNoise);
-  assert.equal(hex(packet), `c200009cf1020304f5060708${hex(responseNoise)}${"00".repeat(32)}`);
-  assert.equal(packet.length, 156);
-  assert.equal(packetLength(packet, 0, packet.length), 156);
+  assert.equal(hex(packet), `c2000104f1020304f5060708${hex(responseNoise)}${"00".repeat(32)}`);
+  assert.equal(packet.length, 260);
+  assert.equal(packetLength(packet, 0, packet.length), 260);
   assert.equal(readSession(packet, 0), 0xf102_0304);
   assert.equal(responseReceiverSession(packet), 0xf506_0708);
   assert.deepEqual(responseNoiseMessage(packet), responseNoise);
-  assert.deepEqual([mac1Offset(packet), mac2Offset(packet)], [124, 140]);
+  assert.deepEqual([mac1Offset(packet), mac2Offset(packet)], [228, 244]);
 });
 
 test("a cookie reply is header, session, nonce, box", () => {

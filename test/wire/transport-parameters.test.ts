@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ByteWriter } from "../../src/base/byte-writer.ts";
 import {
+  CANDIDATES_PARAMETER_BYTES_MAX,
   decodeTransportParameters,
   defaultTransportParameters,
   TRANSPORT_PARAMETERS_BYTES_MAX,
@@ -46,6 +47,21 @@ test("parameters are read back as they were written, whatever follows an id 0", 
       assert.deepEqual(decodeTransportParameters(Uint8Array.of(...bytes, 0, ...behind)), value);
     }),
   );
+});
+
+test("candidates come along as they are, but for those that there is no room for", () => {
+  const some = { ...defaultTransportParameters, candidates: Uint8Array.of(1, 3, 0, 0, 0) };
+  assert.ok(hex(encode(some)).endsWith("06050103000000"));
+  fc.assert(
+    fc.property(parameters, fc.uint8Array({ maxLength: 120 }), (value, candidates) => {
+      const fits = candidates.length <= CANDIDATES_PARAMETER_BYTES_MAX;
+      assert.deepEqual(
+        decodeTransportParameters(encode({ ...value, candidates })),
+        fits ? { ...value, candidates } : value,
+      );
+    }),
+  );
+  assert.equal(decodeTransportParameters(fromHex("0601aa 0601aa")), undefined, "twice");
 });
 
 test("a missing parameter has its default", () => {

@@ -2,7 +2,7 @@
 // each port. Servers that know nothing of RFC 5780 serve as well, as long as there are two of them.
 
 import { formatSocketAddress, type SocketAddress } from "../base/address.ts";
-import { type Finding, type KnownDependence, known, unknown } from "./nat-report.ts";
+import { type Finding, type KnownDependence, known, likely, unknown } from "./nat-report.ts";
 
 /** Where a server saw our socket. */
 export interface MappingObservation {
@@ -37,7 +37,10 @@ export function judgeMapping(observations: readonly MappingObservation[]): Findi
   }
   return ofOneHost.length < pairs.length
     ? known("endpoint-independent")
-    : unknown("it does not depend on the server's port; whether on its address takes a server with two addresses");
+    : likely(
+        "endpoint-independent",
+        "it does not depend on the server's port; whether on its address takes a server with two addresses",
+      );
 }
 
 /** The observation of every two different servers. */

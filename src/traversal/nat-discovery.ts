@@ -22,7 +22,7 @@ import { filteringQuestions, judgeFiltering } from "./filtering.ts";
 import { HairpinTest } from "./hairpin-test.ts";
 import { MappingTest, observationsOf, retransmissionMs } from "./mapping-test.ts";
 import { judgeMapping } from "./mapping-verdict.ts";
-import { type Finding, type KnownDependence, known, type NatReport, unknown } from "./nat-report.ts";
+import { type Finding, type KnownDependence, known, type NatReport, probable, unknown } from "./nat-report.ts";
 import { portStride } from "./port-allocation.ts";
 import { SilenceTest } from "./silence-test.ts";
 import { alternateOf, chooseReference, hasSecondAddress, type StunReference } from "./stun-reference.ts";
@@ -209,7 +209,7 @@ export class NatDiscovery implements Machine {
   get takesUnsolicited(): Finding<boolean> {
     const { unsolicited, mapping } = this;
     if (unsolicited === undefined || !unsolicited.isFinished) return unknown("it was not tested");
-    if (judgeMapping(observationsOf(mapping?.asked ?? [])).value !== "endpoint-independent") {
+    if (probable(judgeMapping(observationsOf(mapping?.asked ?? []))) !== "endpoint-independent") {
       return unknown("the mapping depends on the endpoint anyway");
     }
     return unsolicited.finding;
@@ -221,7 +221,7 @@ export class NatDiscovery implements Machine {
    */
   get early(): Pick<NatBehaviour, "mapping" | "takesUnsolicited"> | undefined {
     const { mapping: test, unsolicited } = this;
-    const mapping = test?.isFinished ? judgeMapping(observationsOf(test.asked)).value : undefined;
+    const mapping = test?.isFinished ? probable(judgeMapping(observationsOf(test.asked))) : undefined;
     if (mapping === undefined) return undefined;
     if (mapping === "endpoint-independent" && unsolicited?.isFinished === false) return undefined;
     const takesUnsolicited = this.takesUnsolicited.value;

@@ -1,5 +1,5 @@
 // What was found out about the NAT, or the firewall, in front of a socket, in the terms of RFC 4787: each property with its value, or
-// without one and with the reason why it is not known. Nothing in here is guessed.
+// without one and with the reason why it is not known. What is likely is told apart from what is known.
 
 import type { SocketAddress } from "../base/address.ts";
 import type { NatBehaviour, NatDependence } from "../wire/candidate.ts";
@@ -10,6 +10,8 @@ export type KnownDependence = Exclude<NatDependence, "unknown">;
 export interface Finding<T> {
   readonly value: T | undefined;
   readonly note?: string;
+  /** Where the value is not known: the one that all that was seen agrees with, and that others are rare beside. */
+  readonly likely?: T;
 }
 
 /** One of the servers that were asked. */
@@ -51,10 +53,19 @@ export function unknown(note: string): Finding<never> {
   return { value: undefined, note };
 }
 
+/** Not known, and most probably so. @param note as of `unknown`. */
+export function likely<T>(value: T, note: string): Finding<T> {
+  return { value: undefined, note, likely: value };
+}
+
+/** @returns what to go by. */
+export const probable = <T>({ value, likely: guess }: Finding<T>): T | undefined => value ?? guess;
+
 /** What a peer is told of it. */
 export function natBehaviourOf(report: NatReport): NatBehaviour {
   return {
-    mapping: report.mapping.value ?? "unknown",
+    // Hole punching tries what is likely; to wait for more, which may never be known, would cost a spray seconds.
+    mapping: probable(report.mapping) ?? "unknown",
     filtering: report.filtering.value ?? "unknown",
     portsPreserved: report.portsPreserved.value ?? false,
     ...(report.takesUnsolicited.value === undefined ? {} : { takesUnsolicited: report.takesUnsolicited.value }),

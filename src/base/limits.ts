@@ -194,10 +194,20 @@ export const QUEUE_TRIAL_PAUSE_MAX = 8;
  * who comes finds room.
  */
 export const QUEUE_TRIAL_OWN_GROWTH = 0.5;
-/** A paced burst lasts this long: below it a timer of 1 ms cannot keep the rate. */
+/** What Node's timers are good to … */
+export const TIMER_MS = 1;
+/** … and how finely a driver that has a timer of the kernel's parts the time: the next group of paced packets is not worth waking up for sooner. */
+export const TIMER_FINE_MS = 0.5;
+/** The fine one is for what comes sooner than this; for anything later a millisecond more is nothing. */
+export const TIMER_FINE_REACH_MS = 10;
+/** A deadline that does not move must not make a busy loop. */
+export const TIMER_FINE_LEAST_MS = 0.1;
+/** What has been missed of a pace is made good up to this long. */
 export const PACING_BURST_MS = 2;
-/** A paced burst holds at least this many packets. */
+/** So many packets may always go together: with timers of a millisecond … */
 export const PACING_BURST_PACKETS_MIN = 4;
+/** … and with fine ones: the queue of a slow link may have room for no more. */
+export const PACING_FINE_PACKETS_MIN = 2;
 /** No rate is beyond this: 800 Gbit/s, and a bound for every product. */
 export const PACING_BYTES_PER_MS_MAX = 1e8;
 /** Ranges that a receiver remembers for its acknowledgements; older ones are dropped. */
@@ -606,7 +616,7 @@ export const RENDEZVOUS_STALL_MS = 1_500;
 /** One that was asked, because a path to a peer has failed, and has said nothing for this long is lost: a satellite answers in 0.7 s. */
 export const RENDEZVOUS_SILENCE_MS = 2_000;
 /** Without an answer over UDP for this long, streams are tried beside it (RFC 8305 §8: 100 ms to 2 s): the first byte is due in 300 ms. */
-export const RENDEZVOUS_UDP_PATIENCE_MS = 150;
+export const RENDEZVOUS_UDP_PATIENCE_MS = 100;
 /** While the session goes over a stream UDP is asked again after this long, with one packet of some 70 bytes; doubling … */
 export const RENDEZVOUS_UDP_RETRY_MS = 2_000;
 /** … up to this: hardly more than the keepalives that a session over UDP would cost. */

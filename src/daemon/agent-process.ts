@@ -5,7 +5,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatSocketAddress, type SocketAddress, socketAddress } from "../base/address.ts";
 import { SHUTDOWN_LINGER_MS } from "../base/limits.ts";
 import { randomBytes } from "../base/random.ts";
-import { TRANSMIT_BYTES_MAX } from "../base/transmit.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
@@ -14,18 +13,20 @@ import { CarrierDialler } from "../io/carrier-dialler.ts";
 import { ConnectionQuota } from "../io/connection-quota.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
 import { Driver } from "../io/driver.ts";
+import { FineTimer } from "../io/fine-timer.ts";
 import { FurtherSockets } from "../io/further-sockets.ts";
 import { interfaceAddresses } from "../io/interface-addresses.ts";
+import { loadLibc } from "../io/libc.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
 import { NetworkWatch } from "../io/network-watch.ts";
 import { PortMapper } from "../io/port-mapper.ts";
 import { askForShortSlices } from "../io/scheduling-slice.ts";
 import { systemRandom } from "../io/system-random.ts";
 import { TcpForwarder } from "../io/tcp-forwarder.ts";
-import { type CongestionName, congestionControllers } from "../transport/congestion-choice.ts";
 import { Agent } from "../tunnel/agent.ts";
 import type { AgentEvent } from "../tunnel/agent-event.ts";
 import type { Over } from "../tunnel/own-streams.ts";
+import { type AgentChoices, agentSettings } from "./agent-settings.ts";
 import { type CommandContext, endByBug } from "./command.ts";
 import { tuneEngine } from "./engine-tuning.ts";
 import { loadIdentity } from "./identity-file.ts";
@@ -43,16 +44,11 @@ type RendezvousEvent = Extract<AgentEvent, { type: "rendezvous" }>;
 
 const overNames: Record<Over, string> = { udp: "UDP", tcp: "TCP", websocket: "WebSocket" };
 
-export interface AgentProcessOptions {
+export interface AgentProcessOptions extends AgentChoices {
   readonly context: CommandContext;
   readonly rendezvous: readonly RendezvousAddress[];
   /** The local UDP port; any that is free unless told. */
   readonly udpPort?: number | undefined;
-  /** Whether a direct path may be looked for with many ports or sockets. */
-  readonly spray: boolean;
-  readonly congestion: CongestionName;
-  /** Connections end after so long without a packet from the peer. */
-  readonly resumeTimeoutMs: number;
   /** Ask the router to map our port; true unless told. */
   readonly portMapping?: boolean | undefined;
   /** Where this machine can be reached from outside, as its user says. */
@@ -108,31 +104,23 @@ export class AgentProcess {
     this.socket = socket;
     this.quota = new ConnectionQuota(log);
     this.settings = readTestSettings(env);
+    const fineTimer = FineTimer.open(loadLibc());
     void shutdownSignal().then((signal) => {
       log.info("shutting down", { signal });
       this.end();
     });
-    const { directAfterMs } = this.settings;
     this.agent = new Agent({
       identity,
       instance: randomBytes(systemRandom, 8),
       random: systemRandom,
       cipher: bestPacketCipher(),
       log,
-      settings: {
-        ...(directAfterMs === undefined ? {} : { directAfterMs }),
-        spray: options.spray,
-        // A socket that lets the kernel cut datagrams up would find any size to pass.
-        transport: {
-          congestion: congestionControllers[options.congestion],
-          idleTimeoutMs: options.resumeTimeoutMs,
-          ...(socket.neverFragments ? { datagramBytesMax: TRANSMIT_BYTES_MAX } : {}),
-        },
-      },
+      settings: agentSettings(options, this.settings, socket, fineTimer),
     });
     this.driver = new Driver<AgentEvent>({
       machine: this.agent,
       socket,
+      fineTimer,
       onEvent: (nowMs, event) => this.onEvent(nowMs, event),
       onFault: (error) => endByBug(error, options.context.output.json),
     });

@@ -11,11 +11,19 @@
 
 import type { SocketAddress } from "../base/address.ts";
 import type { Ecn } from "../base/ecn.ts";
-import { DRIVER_BATCH_BYTES, DRIVER_SAMPLE_EVERY, DRIVER_SEND_BYTES, TIMER_MS_MAX } from "../base/limits.ts";
+import {
+  DRIVER_BATCH_BYTES,
+  DRIVER_SAMPLE_EVERY,
+  DRIVER_SEND_BYTES,
+  TIMER_FINE_LEAST_MS,
+  TIMER_FINE_REACH_MS,
+  TIMER_MS_MAX,
+} from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
 import { type Carrier, MAIN_CARRIER } from "../base/route.ts";
 import type { Transmit } from "../base/transmit.ts";
 import type { DatagramSocket } from "./datagram-socket.ts";
+import type { FineTimer } from "./fine-timer.ts";
 import { monotonicNowMs } from "./monotonic-clock.ts";
 
 /** A machine with events of type E. */
@@ -28,6 +36,8 @@ export interface DriverOptions<E> {
   onEvent(nowMs: number, event: E): void;
   /** The machine or the handler threw: a bug of ours. The driver has stopped and the process is expected to end. */
   onFault(error: unknown): void;
+  /** For deadlines within milliseconds; the driver's own from here on. */
+  readonly fineTimer?: FineTimer | undefined;
 }
 
 export class Driver<E> {
@@ -45,9 +55,11 @@ export class Driver<E> {
   private undrainedBytes = 0;
   private timer: NodeJS.Timeout | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
+  private fineTimerAtMs = Number.POSITIVE_INFINITY;
 
   constructor(options: DriverOptions<E>) {
     this.options = options;
+    options.fineTimer?.start(this.onFineTimer);
   }
 
   start(): void {
@@ -127,6 +139,7 @@ export class Driver<E> {
     this.stopped = true;
     clearTimeout(this.timer);
     this.timer = undefined;
+    this.options.fineTimer?.close();
   }
 
   private wakeNextTurn(): void {
@@ -164,6 +177,11 @@ export class Driver<E> {
   private readonly onTimer = (): void => {
     this.timer = undefined;
     this.timerAtMs = Number.POSITIVE_INFINITY;
+    this.guardedDrain();
+  };
+
+  private readonly onFineTimer = (): void => {
+    this.fineTimerAtMs = Number.POSITIVE_INFINITY;
     this.guardedDrain();
   };
 
@@ -246,13 +264,20 @@ export class Driver<E> {
   /** Keeps a timer that fires earlier than needed: most deadlines move later with every packet, and an early call changes nothing. */
   private armTimer(): void {
     const atMs = this.options.machine.pollTimeout();
-    if (this.timer !== undefined && this.timerAtMs <= atMs) return;
+    if (Math.min(this.timerAtMs, this.fineTimerAtMs) <= atMs) return;
+    const { fineTimer } = this.options;
+    const afterMs = atMs - monotonicNowMs();
+    if (fineTimer !== undefined && afterMs < TIMER_FINE_REACH_MS) {
+      this.fineTimerAtMs = atMs;
+      fineTimer.set(Math.max(afterMs, TIMER_FINE_LEAST_MS));
+      return;
+    }
     clearTimeout(this.timer);
     this.timer = undefined;
     this.timerAtMs = atMs;
     if (atMs === Number.POSITIVE_INFINITY) return;
     // Rounded up, and never below the 1 ms that a timer of Node has: a deadline that does not move cannot make a busy loop.
-    const delayMs = Math.min(TIMER_MS_MAX, Math.max(1, Math.ceil(atMs - monotonicNowMs())));
+    const delayMs = Math.min(TIMER_MS_MAX, Math.max(1, Math.ceil(afterMs)));
     this.timer = setTimeout(this.onTimer, delayMs);
   }
 }

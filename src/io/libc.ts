@@ -38,6 +38,10 @@ export interface Libc {
   /** @returns another descriptor of the same socket, which a child does not inherit, or −1. */
   duplicate(fd: number): number;
   close(fd: number): number;
+  /** @returns the descriptor of a timer on the clock that never jumps, or −1. */
+  timer(): number;
+  /** @param specAddress the address of a struct itimerspec. @returns 0, or −1. */
+  setTimer(fd: number, specAddress: number): number;
   /**
    * Calls `onReadable` in each turn of the event loop in which something waits on the descriptor, and with false when it cannot be
    * watched any more. It must not throw. What it puts off to the next tick, and promises, go on when Node ends the turn, if no callback
@@ -73,6 +77,9 @@ interface Koffi {
 const KNOWN_MACHINES = new Set(["arm", "arm64", "ia32", "loong64", "ppc64", "riscv64", "x64"]);
 
 const F_DUPFD_CLOEXEC = 1030;
+const CLOCK_MONOTONIC = 1;
+const TFD_NONBLOCK = 0o4000;
+const TFD_CLOEXEC = 0o2000000;
 
 let loaded: Libc | undefined | null = null;
 
@@ -106,6 +113,8 @@ function bindLibc(koffi: Koffi): Libc | undefined {
   const fcntl = library.func("fcntl", "int", ["int", "int", "..."]);
   const recvmmsg = library.func("recvmmsg", "int", ["int", "uintptr_t", "uint32_t", "int", "uintptr_t"]);
   const send = library.func("send", "intptr_t", ["int", "void *", "size_t", "int"]);
+  const timerfdCreate = library.func("timerfd_create", "int", ["int", "int"]);
+  const timerfdSettime = library.func("timerfd_settime", "int", ["int", "int", "uintptr_t", "uintptr_t"]);
   const value = new Int32Array(1);
   const valueBytes = new Uint32Array(1);
   return {
@@ -127,6 +136,8 @@ function bindLibc(koffi: Koffi): Libc | undefined {
     recvmmsg: (fd, messagesAddress, messages, flags) => recvmmsg(fd, messagesAddress, messages, flags, 0),
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, "int", 0),
     close: library.func("close", "int", ["int"]),
+    timer: () => timerfdCreate(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
+    setTimer: (fd, specAddress) => timerfdSettime(fd, 0, specAddress, 0),
     watch: (fd, onReadable) => watch(koffi, fd, onReadable),
   };
 }

@@ -88,8 +88,7 @@ export class PathTable {
   private create(nowMs: number, route: Route): Path | undefined {
     const spacesAtPeer = this.paths.length + this.abandonedUntold.size;
     if (this.paths.length < PATHS_MAX && spacesAtPeer < RECEIVE_SPACES_MAX && this.nextId <= PATH_ID_MAX) {
-      const { datagramBytes, datagramBytesMax, congestion } = this.settings;
-      const path = new Path(this.nextId++, route, nowMs, datagramBytes, datagramBytesMax, congestion, this.owner);
+      const path = new Path(this.nextId++, route, nowMs, this.settings, this.owner);
       this.paths.push(path);
       return path;
     }

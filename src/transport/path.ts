@@ -14,7 +14,7 @@ import {
 } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { isStreamCarrier, type Route, type Via } from "../base/route.ts";
-import type { CongestionController, CongestionControllerFactory } from "./congestion-controller.ts";
+import type { CongestionController } from "./congestion-controller.ts";
 import { EcnValidation } from "./ecn-validation.ts";
 import { LossDetection } from "./loss-detection.ts";
 import { LossEvent } from "./loss-event.ts";
@@ -24,6 +24,7 @@ import { PathQuality } from "./path-quality.ts";
 import type { PathState, PathSummary } from "./path-summary.ts";
 import { RttEstimator } from "./rtt-estimator.ts";
 import { packetState, type SentPacket, SentPackets } from "./sent-packets.ts";
+import type { TransportSettings } from "./transport-settings.ts";
 import { WindowUse } from "./window-use.ts";
 
 /** What settles or loses a packet is told here. */
@@ -32,6 +33,7 @@ export interface PacketOwner {
   onPacketLost(packet: SentPacket): void;
 }
 
+type PathSettings = Pick<TransportSettings, "datagramBytes" | "datagramBytesMax" | "congestion" | "timerMs">;
 export class Path implements PathSummary {
   readonly id: number;
   route: Route;
@@ -39,10 +41,10 @@ export class Path implements PathSummary {
   active = false;
   readonly rtt = new RttEstimator();
   congestion: CongestionController;
-  private readonly newCongestion: CongestionControllerFactory;
+  private readonly settings: PathSettings;
   readonly sent = new SentPackets();
   readonly loss = new LossDetection();
-  readonly pacer = new Pacer();
+  readonly pacer: Pacer;
   readonly ecn = new EcnValidation();
   quality: PathQuality;
   /** Data fare badly here: another path is preferred where there is one. */
@@ -51,7 +53,6 @@ export class Path implements PathSummary {
   outageEndedMs = Number.NEGATIVE_INFINITY;
   /** UDP payload of a full packet on this path, the relay's header included. */
   datagramBytes: number;
-  private readonly datagramBytesMax: number;
   private mtuSearch: MtuDiscovery;
   /** Probe timeouts in a row without an acknowledgement, by which the next one is backed off. */
   ptoCount = 0;
@@ -91,23 +92,16 @@ export class Path implements PathSummary {
   private readonly visitAcked = (packet: SentPacket): void => this.onOneAcked(packet);
   private readonly visitLost = (packet: SentPacket): void => this.onOneLost(packet);
 
-  constructor(
-    id: number,
-    route: Route,
-    nowMs: number,
-    datagramBytes: number,
-    datagramBytesMax: number,
-    congestion: CongestionControllerFactory,
-    owner: PacketOwner,
-  ) {
+  constructor(id: number, route: Route, nowMs: number, settings: PathSettings, owner: PacketOwner) {
     this.id = id;
     this.route = route;
+    this.settings = settings;
+    this.pacer = new Pacer(settings.timerMs);
+    const { datagramBytes, datagramBytesMax } = settings;
     this.datagramBytes = datagramBytes;
-    this.datagramBytesMax = datagramBytesMax;
     this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, datagramBytesMax);
     this.quality = new PathQuality(nowMs);
-    this.newCongestion = congestion;
-    this.congestion = congestion(datagramBytes);
+    this.congestion = settings.congestion(datagramBytes);
     this.owner = owner;
     this.lastSentAtMs = nowMs;
     this.lastHeardAtMs = nowMs;
@@ -379,9 +373,9 @@ export class Path implements PathSummary {
   restart(nowMs: number, datagramBytes: number): void {
     this.abandonInFlight(nowMs);
     this.rtt.reset();
-    this.congestion = this.newCongestion(datagramBytes);
+    this.congestion = this.settings.congestion(datagramBytes);
     this.datagramBytes = datagramBytes;
-    this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, this.datagramBytesMax);
+    this.mtuSearch = new MtuDiscovery(nowMs, datagramBytes, this.settings.datagramBytesMax);
     this.quality = new PathQuality(nowMs);
     this.demoted = false;
     this.pacer.reset();

@@ -12,6 +12,7 @@ import {
   STREAM_WINDOW_BYTES,
   STREAM_WINDOW_BYTES_MAX,
   STREAMS_MAX,
+  TIMER_MS,
 } from "../base/limits.ts";
 import { CONGESTION_DEFAULT, congestionControllers } from "./congestion-choice.ts";
 import type { CongestionControllerFactory } from "./congestion-controller.ts";
@@ -38,6 +39,8 @@ export interface TransportSettings {
   /** When keys are replaced; tests do it often. */
   readonly keyUpdate: KeyUpdateSettings;
   readonly congestion: CongestionControllerFactory;
+  /** What the driver's timers are good to, in ms. */
+  readonly timerMs: number;
   /** Which path carries data. */
   readonly selectPath: PathSelector;
 }
@@ -54,5 +57,6 @@ export const defaultSettings: TransportSettings = {
   datagramBytesMax: DATAGRAM_BYTES_ETHERNET,
   keyUpdate: { firstPackets: KEY_UPDATE_FIRST_PACKETS, packets: KEY_UPDATE_PACKETS },
   congestion: congestionControllers[CONGESTION_DEFAULT],
+  timerMs: TIMER_MS,
   selectPath: preferDirect,
 };

@@ -9,6 +9,8 @@ import { RouteTable } from "../../src/base/route.ts";
 import { Transmit } from "../../src/base/transmit.ts";
 import type { DatagramHandlers, DatagramSocket } from "../../src/io/datagram-socket.ts";
 import { Driver, type EventfulMachine } from "../../src/io/driver.ts";
+import { FineTimer } from "../../src/io/fine-timer.ts";
+import { loadLibc } from "../../src/io/libc.ts";
 
 const from: SocketAddress = { family: 4, host: "192.0.2.1", port: 4000 };
 const route = new RouteTable().direct(from);
@@ -80,13 +82,14 @@ class MemorySocket implements DatagramSocket {
   }
 }
 
-function start(onEvent: (event: string, machine: CountingMachine) => void = () => {}) {
+function start(onEvent: (event: string, machine: CountingMachine) => void = () => {}, fineTimer?: FineTimer) {
   const machine = new CountingMachine();
   const socket = new MemorySocket();
   const faults: unknown[] = [];
   const driver = new Driver<string>({
     machine,
     socket,
+    fineTimer,
     onEvent: (_nowMs, event) => onEvent(event, machine),
     onFault: (error) => faults.push(error),
   });
@@ -276,7 +279,7 @@ test("a deadline is met, and one that moves nearer too", async () => {
   driver.flush();
   machine.timeoutMs = performance.now() + 10;
   driver.wake();
-  await sleep(60);
+  for (let waits = 0; machine.calls.length === 0 && waits < 2_000; waits++) await sleep(1);
   assert.deepEqual(machine.calls, ["timeout"]);
 });
 
@@ -287,10 +290,47 @@ test("a deadline in the past that does not move makes no busy loop", async () =>
   machine.handleTimeout = () => {
     calls++;
   };
+  const startMs = performance.now();
   driver.wake();
-  await sleep(50);
+  // A busy machine is late, and has fewer calls for it.
+  while (calls <= 20 && performance.now() < startMs + 5_000) await sleep(5);
   driver.stop();
-  assert.ok(calls > 1 && calls < 60, `${calls} calls`);
+  const tookMs = performance.now() - startMs;
+  assert.ok(calls > 20 && calls < tookMs + 10, `${calls} calls in ${tookMs} ms`);
+});
+
+test("a deadline within a millisecond is met by a fine timer, where there is one, and a later one by Node's", async () => {
+  const fineTimer = FineTimer.open(loadLibc());
+  assert.ok(fineTimer !== undefined);
+  const { machine, driver } = start(() => {}, fineTimer);
+  await turn();
+  let soonestMs = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 50; i++) {
+    machine.calls.length = 0;
+    let calledAtMs = 0;
+    machine.handleTimeout = (nowMs) => {
+      if (nowMs < machine.timeoutMs) return;
+      calledAtMs = nowMs;
+      machine.timeoutMs = Number.POSITIVE_INFINITY;
+    };
+    const setAtMs = performance.now();
+    machine.timeoutMs = setAtMs + 0.3;
+    driver.flush();
+    for (let waits = 0; calledAtMs === 0 && waits < 2_000; waits++) await sleep(1);
+    assert.ok(calledAtMs >= setAtMs + 0.3);
+    soonestMs = Math.min(soonestMs, calledAtMs - setAtMs);
+  }
+  assert.ok(soonestMs < 0.9, `${soonestMs} ms`);
+  let isCalled = false;
+  machine.handleTimeout = () => {
+    isCalled = true;
+    machine.timeoutMs = Number.POSITIVE_INFINITY;
+  };
+  machine.timeoutMs = performance.now() + 20;
+  driver.flush();
+  for (let waits = 0; !isCalled && waits < 2_000; waits++) await sleep(1);
+  assert.ok(isCalled);
+  driver.stop();
 });
 
 test("a fault of the machine is told once and stops everything", async () => {

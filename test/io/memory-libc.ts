@@ -114,6 +114,14 @@ export class MemoryLibc implements Libc {
     return 3;
   }
 
+  timer(): number {
+    return -1;
+  }
+
+  setTimer(): number {
+    return assert.fail("nothing here has a timer");
+  }
+
   bind(): number {
     return 0;
   }

@@ -62,7 +62,7 @@ test("IPv6 takes over where its round trip is as short, and gives way only to on
     bench.open(0, direct(1), ipv4Ms);
     return bench.open(0, ipv6(1), ipv6Ms) === bench.table.active;
   };
-  assert.deepEqual([takesOver(20, 20), takesOver(20, 20.9), takesOver(20, 21.5)], [true, true, false]);
+  assert.deepEqual([takesOver(20, 20), takesOver(20, 22.9), takesOver(20, 23.5)], [true, true, false]);
   const keeps = (ipv4Ms: number, ipv6Ms: number): boolean => {
     const bench = new Bench();
     const path = bench.open(0, ipv6(1), ipv6Ms);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { socketAddress } from "../../src/base/address.ts";
-import { INITIAL_RTT_MS, PTO_MAX_MS, STREAM_CARRIER_MIN } from "../../src/base/limits.ts";
+import { INITIAL_RTT_MS, PTO_MAX_MS, STREAM_CARRIER_MIN, TIMER_MS } from "../../src/base/limits.ts";
 import { ProtocolError } from "../../src/base/protocol-error.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { CongestionCubic } from "../../src/transport/congestion-cubic.ts";
@@ -11,6 +11,12 @@ import { Path } from "../../src/transport/path.ts";
 import type { SentPacket } from "../../src/transport/sent-packets.ts";
 
 const BYTES = 1200;
+const settings = {
+  datagramBytes: BYTES,
+  datagramBytesMax: BYTES,
+  congestion: (bytes: number) => new CongestionCubic(bytes),
+  timerMs: TIMER_MS,
+};
 const route = new RouteTable().direct(socketAddress("192.0.2.1", 4000) ?? assert.fail());
 
 class Recorder {
@@ -33,7 +39,7 @@ interface Bench {
 
 function bench(): Bench {
   const owner = new Recorder();
-  return { owner, path: new Path(1, route, 0, BYTES, BYTES, (bytes) => new CongestionCubic(bytes), owner) };
+  return { owner, path: new Path(1, route, 0, settings, owner) };
 }
 
 /** Sends a packet. @returns its number. */
@@ -320,6 +326,6 @@ test("packets that were lost for their mark do not cut the window", () => {
 
 test("over a stream nothing is marked", () => {
   const stream = new RouteTable().direct(socketAddress("192.0.2.1", 4000) ?? assert.fail(), STREAM_CARRIER_MIN);
-  const path = new Path(1, stream, 0, BYTES, BYTES, (bytes) => new CongestionCubic(bytes), new Recorder());
+  const path = new Path(1, stream, 0, settings, new Recorder());
   assert.equal(path.marks(true), false);
 });

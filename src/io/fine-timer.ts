@@ -1,0 +1,65 @@
+// A timer of the kernel (timerfd_create(2)) whose end libuv is told of like that of bytes on a socket. Node's own timers count whole
+// milliseconds and come up to two late; a paced sender on a link of 10 Mbit/s has a packet for each, and sends them in pairs and threes to
+// a queue that may have room for one.
+//
+// Only where a word has 64 bits: on the others the C library has two layouts of a time, and a small board has no use for so many wake-ups.
+
+import type { DescriptorWatch, Libc } from "./libc.ts";
+
+/** struct itimerspec: interval and value, each of seconds and nanoseconds. */
+const SPEC_WORDS = 4;
+
+export class FineTimer {
+  private readonly libc: Libc;
+  private readonly fd: number;
+  private watch: DescriptorWatch | undefined;
+  private onEnd = (): void => {};
+  private readonly spec = new BigInt64Array(SPEC_WORDS);
+  /** The low halves of its words, by which it is changed without a BigInt. */
+  private readonly words = new Int32Array(this.spec.buffer);
+  private readonly specAddress: number;
+
+  /** @returns undefined where the machine has none. It holds the event loop up until it is closed. */
+  static open(libc: Libc | undefined): FineTimer | undefined {
+    if (libc === undefined || libc.wordBytes !== 8) return undefined;
+    const fd = libc.timer();
+    if (fd < 0) return undefined;
+    const timer = new FineTimer(libc, fd);
+    if (timer.isWatched) return timer;
+    libc.close(fd);
+    return undefined;
+  }
+
+  private constructor(libc: Libc, fd: number) {
+    this.libc = libc;
+    this.fd = fd;
+    this.specAddress = libc.addressOf(new Uint8Array(this.spec.buffer));
+    this.watch = libc.watch(fd, () => {
+      // It stays readable until it is set anew.
+      this.set(0);
+      this.onEnd();
+    });
+  }
+
+  private get isWatched(): boolean {
+    return this.watch !== undefined;
+  }
+
+  /** @param onEnd what to call whenever it ends; must not throw. */
+  start(onEnd: () => void): void {
+    this.onEnd = onEnd;
+  }
+
+  /** Ends once, after so long, at most a second; 0 is never. What was set before is forgotten. */
+  set(afterMs: number): void {
+    this.words[6] = Math.min(999_999_999, Math.ceil(afterMs * 1e6));
+    this.libc.setTimer(this.fd, this.specAddress);
+  }
+
+  close(): void {
+    if (this.watch === undefined) return;
+    this.watch.close();
+    this.watch = undefined;
+    this.libc.close(this.fd);
+  }
+}

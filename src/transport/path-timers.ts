@@ -1,6 +1,6 @@
 // What has to happen on the paths of a connection when time passes: loss, probes, keepalives, and acknowledgements that are due.
 
-import { DOUBT_COPIES_MAX, RESERVE_CHECK_MS, SILENCE_MS } from "../base/limits.ts";
+import { DOUBT_COPIES_MAX, RESERVE_CHECK_MS, SECOND_LOOK_MS, SILENCE_MS } from "../base/limits.ts";
 import { KeepaliveInterval } from "./keepalive-interval.ts";
 import type { PacketOwner, Path } from "./path.ts";
 import type { PathTable } from "./path-table.ts";
@@ -35,9 +35,14 @@ export class PathTimers {
 
   private keepaliveAtMs(path: Path): number {
     if (path.pingWanted) return Number.POSITIVE_INFINITY;
-    const isReserve = path.via === "relay" && !path.active;
-    const intervalMs = isReserve ? this.reserveMs(path) : this.keepalive.ms;
-    return Math.min(path.lastSentAtMs + intervalMs, this.silenceAtMs(path));
+    return Math.min(path.lastSentAtMs + this.intervalMs(path), this.silenceAtMs(path));
+  }
+
+  private intervalMs(path: Path): number {
+    if (path.active) return this.keepalive.ms;
+    if (path.via === "relay") return this.reserveMs(path);
+    // Its one challenge was answered in the busy moment when the two met: which of two families is better is looked at again in peace.
+    return path.rtt.samples === 1 ? SECOND_LOOK_MS : this.keepalive.ms;
   }
 
   /**

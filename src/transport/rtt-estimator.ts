@@ -3,14 +3,15 @@
 import { GRANULARITY_MS, INITIAL_RTT_MS } from "../base/limits.ts";
 
 export class RttEstimator {
-  private sampled = false;
+  /** So many round trips have been measured. */
+  samples = 0;
   latestMs = INITIAL_RTT_MS;
   smoothedMs = INITIAL_RTT_MS;
   variationMs = INITIAL_RTT_MS / 2;
   minMs = INITIAL_RTT_MS;
 
   get hasSample(): boolean {
-    return this.sampled;
+    return this.samples > 0;
   }
 
   /**
@@ -20,8 +21,7 @@ export class RttEstimator {
   sample(rttMs: number, ackDelayMs: number): void {
     const rtt = Math.max(rttMs, 0.001);
     this.latestMs = rtt;
-    if (!this.sampled) {
-      this.sampled = true;
+    if (this.samples++ === 0) {
       this.minMs = rtt;
       this.smoothedMs = rtt;
       this.variationMs = rtt / 2;
@@ -40,7 +40,7 @@ export class RttEstimator {
 
   /** Forgets everything: the path now leads elsewhere. */
   reset(): void {
-    this.sampled = false;
+    this.samples = 0;
     this.latestMs = INITIAL_RTT_MS;
     this.smoothedMs = INITIAL_RTT_MS;
     this.variationMs = INITIAL_RTT_MS / 2;

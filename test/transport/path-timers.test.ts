@@ -1,0 +1,46 @@
+// What happens on paths when time passes: here, when one that carries nothing is asked.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { KEEPALIVE_MS, SECOND_LOOK_MS } from "../../src/base/limits.ts";
+import { RouteTable } from "../../src/base/route.ts";
+import type { Path } from "../../src/transport/path.ts";
+import { PathTable } from "../../src/transport/path-table.ts";
+import { PathTimers } from "../../src/transport/path-timers.ts";
+import { defaultSettings } from "../../src/transport/transport-settings.ts";
+
+const owner = { onPacketAcked: () => {}, onPacketLost: () => {} };
+
+/** Sends what is wanted on a path, and has it acknowledged after so long. */
+function exchange(table: PathTable, path: Path, nowMs: number, rttMs: number): void {
+  path.pingWanted = false;
+  const packet = path.sent.prepare(nowMs);
+  path.onPacketSent(packet, nowMs, 60, true);
+  path.onAck(nowMs + rttMs, 0, Float64Array.from([packet.packetNumber, 0]), 1);
+  table.review(nowMs + rttMs);
+}
+
+test("a path in reserve is measured a second time in peace, and IPv6 taken for it where it is as good after all", () => {
+  const routes = new RouteTable();
+  const table = new PathTable(
+    defaultSettings,
+    owner,
+    () => {},
+    () => {},
+  );
+  const timers = new PathTimers(table, new Map(), owner, KEEPALIVE_MS);
+  const ipv4 = table.open(0, routes.direct({ family: 4, host: "192.0.2.1", port: 4000 }), 10) ?? assert.fail();
+  // Its answer lay in a queue, as long as two processes were busy with meeting each other.
+  const ipv6 = table.open(0, routes.direct({ family: 6, host: "2001:db8::1", port: 4000 }), 40) ?? assert.fail();
+  assert.equal(table.active, ipv4);
+  assert.equal(timers.deadlineMs, SECOND_LOOK_MS);
+  timers.handleTimeout(SECOND_LOOK_MS);
+  assert.deepEqual([ipv4.pingWanted, ipv6.pingWanted], [false, true]);
+  exchange(table, ipv6, SECOND_LOOK_MS, 10);
+  assert.equal(table.active, ipv6);
+  // IPv4 is in reserve now, and its turn has come; after that there are keepalives alone.
+  assert.equal(timers.deadlineMs, SECOND_LOOK_MS);
+  timers.handleTimeout(SECOND_LOOK_MS + 10);
+  exchange(table, ipv4, SECOND_LOOK_MS + 10, 10);
+  assert.ok(timers.deadlineMs >= KEEPALIVE_MS);
+});

@@ -34,17 +34,23 @@ async function beginDownload(tunnel: LabTunnel, options: StartOptions) {
 }
 
 labTest(
-  "a relayed transfer goes on by the second rendezvous when the first is killed, and by the first, returned, when the second is",
+  "a relayed transfer goes on by the other rendezvous when its own is killed, and by that one, returned, when the other is",
   hardRouters,
   async (tunnel, context) => {
     const [first, firstPlace] = await startAt(tunnel, firstAddress, "first");
     const [second, secondPlace] = await startAt(tunnel, secondAddress, "second");
     const args = ["--rendezvous", firstPlace, "--rendezvous", secondPlace];
     const { process, download, relayedBy } = await beginDownload(tunnel, { args });
-    assert.equal(relayedBy, `${firstAddress}:4700`);
-    for (const [killed, host] of [
-      [first, secondAddress],
-      [second, firstAddress],
+    const places = [
+      { running: first, host: firstAddress, identity: "first" },
+      { running: second, host: secondAddress, identity: "second" },
+    ] as const;
+    // The first is preferred; on a busy machine it may be the second that is there when the two sides meet.
+    const [own, other] = relayedBy === `${firstAddress}:4700` ? places : places.toReversed();
+    assert.ok(own !== undefined && other !== undefined && relayedBy === `${own.host}:4700`);
+    for (const [{ running: killed }, { host }] of [
+      [own, other],
+      [other, own],
     ] as const) {
       const events = process.events.length;
       const killedMs = performance.now();
@@ -54,8 +60,8 @@ labTest(
       const pauseMs = download.longestPauseMs(killedMs, performance.now());
       context.diagnostic(`paused for ${(pauseMs / 1000).toFixed(1)} s`);
       assert.ok(pauseMs <= 8_000, `nothing arrived for ${pauseMs} ms`);
-      if (killed === second) break;
-      await startAt(tunnel, firstAddress, "first");
+      if (killed === other.running) break;
+      await startAt(tunnel, own.host, own.identity);
       // Time for the agents to come back to it.
       await sleep(8_000);
     }

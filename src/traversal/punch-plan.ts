@@ -57,13 +57,14 @@ export const isMeasured = (nat: NatBehaviour): boolean => nat.mapping !== "unkno
 const takesUnsolicited = (nat: NatBehaviour): boolean => nat.takesUnsolicited ?? false;
 
 /**
- * Whether our probes wait until the peer's have left, because its router may be spoilt by what comes before. Of two routers that are
- * not known the initiator's counts, for it comes first: a responder is an agent that has been there for a while and knows its own.
+ * Whether our probes wait until the peer's have left, because its router may be spoilt by what comes before. Who has not been measured
+ * speaks first, and of two of these the responder: the initiator knows a round trip sooner where to probe, and would always be the one
+ * that comes too early.
  */
 export function waitsForPeer(ours: NatBehaviour, theirs: NatBehaviour, isInitiator: boolean): boolean {
   if (takesUnsolicited(ours)) return false;
   if (takesUnsolicited(theirs)) return true;
-  return !isInitiator && isMeasured(ours) && !isMeasured(theirs);
+  return !isMeasured(theirs) && (isInitiator || isMeasured(ours));
 }
 
 /** Whether the first packets should cross each other: one router is spoilt by what comes too early, and the other is not known to be better. */

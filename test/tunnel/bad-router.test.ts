@@ -52,6 +52,12 @@ forSeeds(20, "an agent that has not measured its bad router yet speaks first, an
   assert.ok(directMs <= 3 * 44, `${directMs} ms`);
 });
 
+forSeeds(20, "where nothing has been measured at all, a bad router before the service is not spoilt", (scenario) => {
+  const options = { a: "badRouter", b: "portRestricted", natA: UNKNOWN, natB: UNKNOWN, delayMs: 20, link } as const;
+  const { directMs } = meet(scenario, options, 5_000);
+  assert.ok(directMs <= 3 * 44, `${directMs} ms`);
+});
+
 const crossed: number[] = [];
 forSeeds(
   200,

@@ -25,7 +25,7 @@ export type AgentEvent =
   | { readonly type: "stream-reset" | "stop-sending"; readonly stream: Stream; readonly code: number }
   /** openStream may succeed now. */
   | { readonly type: "dial-ready"; readonly dial: Dial }
-  /** Said once for each reason until the dial is ready again. */
+  /** Said once for each reason until the dial is ready again, or works again. */
   | { readonly type: "dial-waiting"; readonly dial: Dial; readonly reason: WaitingReason; readonly message: string }
   /** The path that carries the data of a peer changed. `remote` is the relay's address where it is relayed. */
   | {

@@ -49,7 +49,7 @@ const MESSAGES: Record<WaitingReason, string> = {
   "no-answer": "the peer does not answer; is the ticket still valid, or does the peer list this peer id? Trying again",
   "too-many-channels": "the rendezvous allows no more channels at the moment; trying again",
   "peer-silent":
-    "the peer does not answer any more; connections are held and go on when it does. Is it running, and is its network up?",
+    "the peer does not answer any more; new connections wait, open ones go on when it does. Is it running, and is its network up?",
 };
 
 export class Dial {
@@ -280,6 +280,7 @@ export class Dial {
     this.request = undefined;
     this.atMs = Number.POSITIVE_INFINITY;
     attempt?.vanish(0, "the older connection works again");
+    this.context.emit({ type: "dial-ready", dial: this });
   }
 
   /** The attempt's connection ended by itself. */
@@ -292,9 +293,13 @@ export class Dial {
     if (this.addresses.length === 0 || !connected.connection.isStalled) this.atMs = Number.POSITIVE_INFINITY;
   }
 
-  /** @returns undefined while it is not connected, or the peer allows no more streams: "dial-ready" follows. */
+  /**
+   * @returns undefined while it is not connected, or the connection hangs, or the peer allows no more streams: "dial-ready" follows. Should
+   * the peer have been started anew, its new instance knows nothing of streams that were opened meanwhile.
+   */
   openStream(nowMs: number): Stream | undefined {
     const connection = this.connected?.connection;
+    if (connection?.isStalled) return undefined;
     const stream = connection?.openStream(nowMs);
     if (connection !== undefined) stream?.write(nowMs, this.preamble(connection.handshakeHash));
     return stream;

@@ -139,6 +139,29 @@ forSeeds(5, "of a peer that has fallen silent it is said once, and that it is ba
   }
 });
 
+forSeeds(5, "what comes while the connection hangs waits, and outlives a restart of the peer", (scenario) => {
+  const transfer = begin(scenario, scenario.random.chance(0.5) ? easy : hard);
+  const { dial, deployment } = transfer;
+  const { laptop, device, world } = deployment;
+  const readies = (): number => laptop.events.filter(({ type }) => type === "dial-ready").length;
+  const before = readies();
+  cutAll(deployment);
+  world.runFor(10_000);
+  assert.equal(laptop.request(dial, 10), undefined);
+  const isRestarted = scenario.random.chance(0.5);
+  if (isRestarted) {
+    device.start();
+    deployment.useRendezvous(device);
+    deployment.expose();
+  }
+  world.firewall.clear();
+  world.runUntil(() => readies() > before, 40_000);
+  const exchange = laptop.request(dial, 10) as Exchange;
+  world.runUntil(() => exchange.ended, 30_000);
+  assert.equal(exchange.received, device.answerBytes);
+  if (!isRestarted) world.runUntil(() => transfer.exchange.ended, 30_000);
+});
+
 forSeeds(5, "an outage of a second is nothing to speak of", (scenario) => {
   const transfer = begin(scenario, easy);
   const { laptop, world } = transfer.deployment;

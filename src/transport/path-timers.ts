@@ -41,8 +41,10 @@ export class PathTimers {
   private intervalMs(path: Path): number {
     if (path.active) return this.keepalive.ms;
     if (path.via === "relay") return this.reserveMs(path);
-    // Its one challenge was answered in the busy moment when the two met: which of two families is better is looked at again in peace.
-    return path.rtt.samples === 1 ? SECOND_LOOK_MS : this.keepalive.ms;
+    // Its one challenge was answered in the busy moment when the two met: which of two families is better is looked at again in peace,
+    // and once. Who asks a dead path again and again puts off the probe timeout by which it is known to be dead.
+    const isFresh = path.rtt.samples === 1 && path.lastElicitingAtMs === Number.NEGATIVE_INFINITY;
+    return isFresh ? SECOND_LOOK_MS : this.keepalive.ms;
   }
 
   /**

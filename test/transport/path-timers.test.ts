@@ -44,3 +44,22 @@ test("a path in reserve is measured a second time in peace, and IPv6 taken for i
   exchange(table, ipv4, SECOND_LOOK_MS + 10, 10);
   assert.ok(timers.deadlineMs >= KEEPALIVE_MS);
 });
+
+test("a path in reserve that does not answer the second time is not asked again before its probe timeout", () => {
+  const routes = new RouteTable();
+  const table = new PathTable(
+    defaultSettings,
+    owner,
+    () => {},
+    () => {},
+  );
+  const timers = new PathTimers(table, new Map(), owner, KEEPALIVE_MS);
+  table.open(0, routes.direct({ family: 4, host: "192.0.2.1", port: 4000 }), 10);
+  const dead = table.open(0, routes.direct({ family: 4, host: "192.0.2.2", port: 4000 }), 600) ?? assert.fail();
+  timers.handleTimeout(SECOND_LOOK_MS);
+  assert.ok(dead.pingWanted);
+  dead.pingWanted = false;
+  dead.onPacketSent(dead.sent.prepare(SECOND_LOOK_MS), SECOND_LOOK_MS, 60, true);
+  assert.equal(timers.deadlineMs, dead.recoveryAtMs);
+  assert.ok(dead.recoveryAtMs > 2 * SECOND_LOOK_MS);
+});

@@ -1,6 +1,6 @@
 // `npm test`: installs and builds what is missing, then runs the formatter's check and every group of tests, and closes
-// with what failed, told once more, and the sum over all of them. Words narrow it: group names choose groups, any other word chooses files by a part of
-// their name (`npm test -- unit`, `npm test -- lab nat`). With CI=true a test that is left out is a failure.
+// with what failed, told once more, and the sum over all of them. Words narrow it: group names choose groups, any other word
+// chooses files by a part of their name (`npm test -- unit`, `npm test -- lab nat`). With CI=true a test that is left out is a failure.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -708,10 +708,10 @@ export const NAT_MEASURE_DELAY_MS = 40;
 export const NAT_MEASURE_PEER_DELAY_MS = 80;
 /** … but it is put off by no more than this. */
 export const NAT_MEASURE_PUT_OFF_MS = 200;
+/** After a change of network it waits longer, for that comes in several steps. */
+export const NAT_NETWORK_CHANGE_DELAY_MS = 1_000;
 /** The sockets that the tests are made from are open after so long. */
 export const NAT_SOCKETS_OPEN_MS = 10;
-/** … and after a change of network, which comes in several steps. */
-export const NAT_NETWORK_CHANGE_DELAY_MS = 1_000;
 
 // ---- Ours: port mapping ---------------------------------------------------------------------------------------------
 

@@ -6,17 +6,17 @@
 
 import type { DescriptorWatch, Libc } from "./libc.ts";
 
-/** struct itimerspec: interval and value, each of seconds and nanoseconds. */
-const SPEC_WORDS = 4;
+/** struct itimerspec: interval and value, each of seconds and nanoseconds, in words of 64 bits … */
+const SPEC_BYTES = 32;
+/** … and where the low half of the value's nanoseconds lies, in words of 32. */
+const NANOSECONDS_AT = 6;
 
 export class FineTimer {
   private readonly libc: Libc;
   private readonly fd: number;
   private watch: DescriptorWatch | undefined;
   private onEnd = (): void => {};
-  private readonly spec = new BigInt64Array(SPEC_WORDS);
-  /** The low halves of its words, by which it is changed without a BigInt. */
-  private readonly words = new Int32Array(this.spec.buffer);
+  private readonly spec = new Int32Array(new ArrayBuffer(SPEC_BYTES));
   private readonly specAddress: number;
 
   /** @returns undefined where the machine has none. It holds the event loop up until it is closed. */
@@ -25,7 +25,7 @@ export class FineTimer {
     const fd = libc.timer();
     if (fd < 0) return undefined;
     const timer = new FineTimer(libc, fd);
-    if (timer.isWatched) return timer;
+    if (timer.watch !== undefined) return timer;
     libc.close(fd);
     return undefined;
   }
@@ -41,10 +41,6 @@ export class FineTimer {
     });
   }
 
-  private get isWatched(): boolean {
-    return this.watch !== undefined;
-  }
-
   /** @param onEnd what to call whenever it ends; must not throw. */
   start(onEnd: () => void): void {
     this.onEnd = onEnd;
@@ -52,7 +48,7 @@ export class FineTimer {
 
   /** Ends once, after so long, at most a second; 0 is never. What was set before is forgotten. */
   set(afterMs: number): void {
-    this.words[6] = Math.min(999_999_999, Math.ceil(afterMs * 1e6));
+    this.spec[NANOSECONDS_AT] = Math.min(999_999_999, Math.ceil(afterMs * 1e6));
     this.libc.setTimer(this.fd, this.specAddress);
   }
 

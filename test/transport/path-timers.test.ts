@@ -11,6 +11,23 @@ import { defaultSettings } from "../../src/transport/transport-settings.ts";
 
 const owner = { onPacketAcked: () => {}, onPacketLost: () => {} };
 
+const routes = new RouteTable();
+
+interface Bench {
+  readonly table: PathTable;
+  readonly timers: PathTimers;
+}
+
+function bench(): Bench {
+  const table = new PathTable(
+    defaultSettings,
+    owner,
+    () => {},
+    () => {},
+  );
+  return { table, timers: new PathTimers(table, new Map(), owner, KEEPALIVE_MS) };
+}
+
 /** Sends what is wanted on a path, and has it acknowledged after so long. */
 function exchange(table: PathTable, path: Path, nowMs: number, rttMs: number): void {
   path.pingWanted = false;
@@ -21,14 +38,7 @@ function exchange(table: PathTable, path: Path, nowMs: number, rttMs: number): v
 }
 
 test("a path in reserve is measured a second time in peace, and IPv6 taken for it where it is as good after all", () => {
-  const routes = new RouteTable();
-  const table = new PathTable(
-    defaultSettings,
-    owner,
-    () => {},
-    () => {},
-  );
-  const timers = new PathTimers(table, new Map(), owner, KEEPALIVE_MS);
+  const { table, timers } = bench();
   const ipv4 = table.open(0, routes.direct({ family: 4, host: "192.0.2.1", port: 4000 }), 10) ?? assert.fail();
   // Its answer lay in a queue, as long as two processes were busy with meeting each other.
   const ipv6 = table.open(0, routes.direct({ family: 6, host: "2001:db8::1", port: 4000 }), 40) ?? assert.fail();
@@ -46,14 +56,7 @@ test("a path in reserve is measured a second time in peace, and IPv6 taken for i
 });
 
 test("a path in reserve that does not answer the second time is not asked again before its probe timeout", () => {
-  const routes = new RouteTable();
-  const table = new PathTable(
-    defaultSettings,
-    owner,
-    () => {},
-    () => {},
-  );
-  const timers = new PathTimers(table, new Map(), owner, KEEPALIVE_MS);
+  const { table, timers } = bench();
   table.open(0, routes.direct({ family: 4, host: "192.0.2.1", port: 4000 }), 10);
   const dead = table.open(0, routes.direct({ family: 4, host: "192.0.2.2", port: 4000 }), 600) ?? assert.fail();
   timers.handleTimeout(SECOND_LOOK_MS);

@@ -17,6 +17,7 @@ import { StreamListener } from "../../src/io/stream-listener.ts";
 import { type Certificate, WebsocketListener } from "../../src/io/websocket-listener.ts";
 import type { CarrierGoal, OpenedCarrier, RendezvousGoal } from "../../src/tunnel/carrier-goal.ts";
 import { writeDataHeader } from "../../src/wire/datagram.ts";
+import { until } from "./condition-wait.ts";
 import { SmallProxy } from "./small-proxy.ts";
 
 const routes = new RouteTable();
@@ -30,11 +31,6 @@ function packet(mark: number, lengthBytes = 100): Uint8Array {
 function send(socket: StreamCarrier, bytes: Uint8Array): void {
   socket.transmit.single(routes.direct(socket.remote), bytes);
   socket.send();
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !done(); i++) await sleep(10);
-  assert.ok(done());
 }
 
 /** A rendezvous that sends every packet back. */

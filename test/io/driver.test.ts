@@ -11,6 +11,7 @@ import type { DatagramHandlers, DatagramSocket } from "../../src/io/datagram-soc
 import { Driver, type EventfulMachine } from "../../src/io/driver.ts";
 import { FineTimer } from "../../src/io/fine-timer.ts";
 import { loadLibc } from "../../src/io/libc.ts";
+import { until } from "./condition-wait.ts";
 
 const from: SocketAddress = { family: 4, host: "192.0.2.1", port: 4000 };
 const route = new RouteTable().direct(from);
@@ -279,7 +280,7 @@ test("a deadline is met, and one that moves nearer too", async () => {
   driver.flush();
   machine.timeoutMs = performance.now() + 10;
   driver.wake();
-  for (let waits = 0; machine.calls.length === 0 && waits < 2_000; waits++) await sleep(1);
+  await until(() => machine.calls.length > 0);
   assert.deepEqual(machine.calls, ["timeout"]);
 });
 
@@ -316,7 +317,7 @@ test("a deadline within a millisecond is met by a fine timer, where there is one
     const setAtMs = performance.now();
     machine.timeoutMs = setAtMs + 0.3;
     driver.flush();
-    for (let waits = 0; calledAtMs === 0 && waits < 2_000; waits++) await sleep(1);
+    await until(() => calledAtMs > 0);
     assert.ok(calledAtMs >= setAtMs + 0.3);
     soonestMs = Math.min(soonestMs, calledAtMs - setAtMs);
   }
@@ -328,8 +329,7 @@ test("a deadline within a millisecond is met by a fine timer, where there is one
   };
   machine.timeoutMs = performance.now() + 20;
   driver.flush();
-  for (let waits = 0; !isCalled && waits < 2_000; waits++) await sleep(1);
-  assert.ok(isCalled);
+  await until(() => isCalled);
   driver.stop();
 });
 

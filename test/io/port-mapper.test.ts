@@ -11,6 +11,7 @@ import { type LogFields, silentLog } from "../../src/base/log.ts";
 import type { RouterPlace } from "../../src/io/default-gateway.ts";
 import { PortMapper } from "../../src/io/port-mapper.ts";
 import { FakeRouter, type FakeRouterOptions } from "../traversal/fake-router.ts";
+import { until } from "./condition-wait.ts";
 import { FakeUpnpRouter, loopbackPlace } from "./fake-upnp-router.ts";
 
 const PORT = 41_000;
@@ -78,11 +79,7 @@ function startMapper(context: TestContext, gatewayPort: number, ssdpPort = 9): S
   return Object.assign(started, { mapper });
 }
 
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 8000; !condition(); await sleep(5)) {
-    assert.ok(performance.now() < endMs, `${what} did not come about`);
-  }
-}
+const eventually = (what: string, condition: () => boolean): Promise<void> => until(condition, what, 8_000);
 
 for (const [name, options] of [
   ["PCP", { pcp: true, natPmp: false }],
@@ -91,7 +88,7 @@ for (const [name, options] of [
   test(`a port is mapped by ${name}, told and said once, and given back at the end`, async (context) => {
     const { router, port } = await LoopbackRouter.start(context, options);
     const { mapper, told, said } = startMapper(context, port);
-    await until("the mapping", () => told.length > 0);
+    await eventually("the mapping", () => told.length > 0);
     assert.deepEqual(told, ["203.0.113.9:41000"]);
     assert.equal(said.length, 1);
     assert.equal(said[0]?.fields?.protocol, name);
@@ -108,7 +105,7 @@ test("where nobody listens for PCP, UPnP is asked at once", async (context) => {
   const startMs = performance.now();
   // Port 9 of loopback: nobody listens there.
   const { mapper, told, said } = startMapper(context, 9, upnp.ssdpPort);
-  await until("the mapping", () => told.length > 0);
+  await eventually("the mapping", () => told.length > 0);
   const tookMs = performance.now() - startMs;
   assert.ok(tookMs < 1500, `it took ${tookMs} ms`);
   assert.deepEqual(told, ["203.0.113.9:41000"]);
@@ -123,7 +120,7 @@ test("a router that refuses by PCP is asked by UPnP as well", async (context) =>
   const upnp = await FakeUpnpRouter.start();
   context.after(() => upnp.close());
   const { told } = startMapper(context, port, upnp.ssdpPort);
-  await until("the mapping", () => told.length > 0);
+  await eventually("the mapping", () => told.length > 0);
 });
 
 test("a router behind another NAT is not asked by UPnP, and nothing is told but why", async (context) => {
@@ -131,7 +128,7 @@ test("a router behind another NAT is not asked by UPnP, and nothing is told but 
   const upnp = await FakeUpnpRouter.start();
   context.after(() => upnp.close());
   const { told, said } = startMapper(context, port, upnp.ssdpPort);
-  await until("the reason", () => said.length > 0);
+  await eventually("the reason", () => said.length > 0);
   assert.match(String(said[0]?.fields?.reason), /100\.64\.1\.2/);
   assert.deepEqual(told, []);
   assert.equal(upnp.searches, 0);
@@ -139,7 +136,7 @@ test("a router behind another NAT is not asked by UPnP, and nothing is told but 
 
 test("where nothing answers, that is said once, and stopping takes no time", async (context) => {
   const { mapper, said, told } = startMapper(context, 9);
-  await until("the sentence", () => said.length > 0);
+  await eventually("the sentence", () => said.length > 0);
   assert.match(said[0]?.message as string, /neither PCP nor NAT-PMP nor UPnP/);
   const startMs = performance.now();
   await mapper.stop();
@@ -155,7 +152,7 @@ test("what is found again is not said again", async (context) => {
   upnp.refusal = 606;
   const { mapper, said } = startMapper(context, port, upnp.ssdpPort);
   for (const round of [1, 2, 3]) {
-    await until("a refusal", () => upnp.count("AddPortMapping") === round);
+    await eventually("a refusal", () => upnp.count("AddPortMapping") === round);
     await sleep(20);
     mapper.refresh();
   }
@@ -168,9 +165,9 @@ test("a router that announces to all hosts that it started anew is asked again",
   const { router } = loopback;
   router.startedAtMs = performance.now() - 3_600_000;
   const { told } = startMapper(context, loopback.port);
-  await until("the mapping", () => told.length > 0);
+  await eventually("the mapping", () => told.length > 0);
   router.restart(performance.now());
-  await until("another mapping", () => {
+  await eventually("another mapping", () => {
     loopback.announce(router.announcement(performance.now(), "pcp"));
     return router.mappings.size > 0;
   });
@@ -179,15 +176,15 @@ test("a router that announces to all hosts that it started anew is asked again",
 test("on another network the old address is taken back and another router is asked", async (context) => {
   const { router, port } = await LoopbackRouter.start(context, {});
   const started = startMapper(context, port);
-  await until("the mapping", () => started.told.length > 0);
+  await eventually("the mapping", () => started.told.length > 0);
   started.places = [];
   started.mapper.refresh();
   assert.deepEqual(started.told, ["203.0.113.9:41000", ""]);
-  await until("the end of the mapping", () => router.mappings.size === 0);
+  await eventually("the end of the mapping", () => router.mappings.size === 0);
   router.external = "203.0.113.77";
   started.places = [{ ...loopbackPlace, device: "lo2" }];
   started.mapper.refresh();
-  await until("the other mapping", () => started.told.length > 2);
+  await eventually("the other mapping", () => started.told.length > 2);
   assert.equal(started.told[2], "203.0.113.77:41000");
 });
 
@@ -195,18 +192,18 @@ test("a router that comes later than the address is found without anybody's word
   const { port } = await LoopbackRouter.start(context, {});
   const started = startMapper(context, port);
   started.places = [];
-  await until("the end of the first mapping", () => started.told.at(-1) === "");
+  await eventually("the end of the first mapping", () => started.told.at(-1) === "");
   started.places = [loopbackPlace];
-  await until("the mapping", () => started.told.at(-1) === "203.0.113.9:41000");
+  await eventually("the mapping", () => started.told.at(-1) === "203.0.113.9:41000");
 });
 
 test("on the same network the mapping stays, and is renewed", async (context) => {
   const { router, port } = await LoopbackRouter.start(context, {});
   const { mapper, told } = startMapper(context, port);
-  await until("the mapping", () => told.length > 0);
+  await eventually("the mapping", () => told.length > 0);
   router.mappings.clear();
   mapper.refresh();
-  await until("the renewal", () => router.mappings.size > 0);
+  await eventually("the renewal", () => router.mappings.size > 0);
   assert.equal(told.length, 1);
 });
 

@@ -14,6 +14,7 @@ import { PacketSplitter } from "../../src/io/packet-splitter.ts";
 import type { StreamCarrier } from "../../src/io/stream-carrier.ts";
 import { tcpCarrier } from "../../src/io/tcp-carrier.ts";
 import { packetLength, readPacketNumber, writeDataHeader } from "../../src/wire/datagram.ts";
+import { until } from "./condition-wait.ts";
 
 const remote: SocketAddress = { family: 4, host: "192.0.2.1", port: 4700 };
 const route = new RouteTable().direct(remote, 1 << 20);
@@ -67,11 +68,6 @@ function send(carrier: StreamCarrier, ...packets: Uint8Array[]): void {
   transmit.segmentBytes = packets[0]?.length ?? 0;
   assert.ok(carrier.ready);
   carrier.send();
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !done(); i++) await sleep(10);
-  assert.ok(done());
 }
 
 test("a batch arrives as its packets, back to back", async (context) => {

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { formatSocketAddress } from "../../src/base/address.ts";
 import { isOnNetwork, parseSearchAnswer } from "../../src/io/upnp-discovery.ts";
 import { UpnpMapping } from "../../src/io/upnp-mapping.ts";
 import { UpnpRefusal } from "../../src/io/upnp-service.ts";
+import { until } from "./condition-wait.ts";
 import { FakeUpnpRouter, loopbackPlace } from "./fake-upnp-router.ts";
 
 const PORT = 41_000;
@@ -50,12 +50,6 @@ function startMapping(context: TestContext, router: FakeUpnpRouter, checkMs = 60
     if (told.length < count) await new Promise<void>((resolve) => (onTold = () => told.length >= count && resolve()));
   };
   return { mapping, told, mapped };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 5000; !condition(); await sleep(5)) {
-    assert.ok(performance.now() < endMs, "it did not come about");
-  }
 }
 
 test("a port is mapped for two hours, and given back at the end", async (context) => {

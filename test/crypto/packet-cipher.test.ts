@@ -182,10 +182,11 @@ for (const factory of factories) {
 
   test(`${factory.name}: places of a buffer that are used again with other lengths, keys and buffers seal right`, () => {
     const random = new SeededRandom(3);
-    const buffers = [new Uint8Array(40_000), new Uint8Array(40_000)];
+    // Two of them are used in turn most of the time, as those of sent and received packets are.
+    const buffers = Array.from({ length: 3 }, () => new Uint8Array(40_000));
     const ciphers = [KEY, nextKey(KEY)].map((key) => [factory.create(key), node.create(key)] as const);
     for (let round = 0; round < 3 * SEAL_VIEWS_MAX; round++) {
-      const buffer = buffers[random.chance(0.01) ? 1 : 0] as Uint8Array;
+      const buffer = buffers[random.chance(0.1) ? 2 : random.integer(0, 1)] as Uint8Array;
       const [cipher, reference] = ciphers[random.integer(0, 1)] as (typeof ciphers)[number];
       const at = random.integer(0, random.chance(0.5) ? 3 : 2 * SEAL_VIEWS_MAX);
       const payloadEnd = at + 16 + random.integer(0, 3) * 10;

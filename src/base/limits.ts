@@ -279,8 +279,11 @@ export const INTERRUPT_BUDGET_BYTES = 20_000;
 export const TIMER_MS_MAX = 3_600_000;
 /** From so many forwarded connections on, V8's young generation may grow: a few streams at full speed leave nothing that outlives it. */
 export const YOUNG_GENERATION_CONNECTIONS = 64;
-/** What a forwarded TCP connection may hold in memory towards its socket before reading from the tunnel pauses. */
+/** What a forwarded TCP connection may hold in memory towards its socket before reading from the tunnel pauses: an even part of this … */
+export const FORWARD_BACKLOG_BYTES = 32 * 1024 * 1024;
+/** … but no more than this, which keeps a fast local program busy, and no less than that. */
 export const FORWARD_BUFFER_BYTES = 256 * 1024;
+export const FORWARD_BUFFER_BYTES_MIN = 16 * 1024;
 /** A target that does not take a connection for this long cannot be reached. */
 export const FORWARD_CONNECT_TIMEOUT_MS = 10_000;
 /** Local connections that wait for a tunnel which is not up. The oldest goes first: its client is the likeliest to have given up. */
@@ -390,16 +393,34 @@ export const SEND_BLOCK_BYTES = 64 * 1024;
 export const FREE_SEND_BLOCKS_MAX = 64;
 /** The smallest block of a send buffer: a few small writes share one. */
 export const SEND_BLOCK_BYTES_MIN = 1024;
-/** Sockets of local programs are read by as much as this in a call, into memory that all of them share. */
-export const SOCKET_CHUNK_BYTES = 128 * 1024;
 /** A writer pauses when this much waits to be sent at the least; the path's window where that is more, up to 4 ms of 2 Gbit/s … */
 export const SEND_TARGET_BYTES_MIN = 64 * 1024;
 export const SEND_TARGET_BYTES_MAX = 1024 * 1024;
-/** … and when its stream holds this much with what is under way: all that a peer's window lets us send. */
+/** The same for a stream that has used its credit up: what its peer does not read is better left where it comes from. */
+export const SEND_TARGET_BYTES_BLOCKED = 16 * 1024;
+/** … and when the streams of its connection hold this much with what is under way: all that a peer's window lets us send. */
 export const SEND_HELD_BYTES_MAX = 24 * 1024 * 1024;
+/**
+ * What the streams of all connections together may hold in each direction, beyond what every connection has from the start: at most this, and less
+ * where the machine has little memory. One connection at full speed over a long path takes half of it.
+ */
+export const BUFFER_MEMORY_BYTES = 48 * 1024 * 1024;
+export const BUFFER_MEMORY_BYTES_MIN = 4 * 1024 * 1024;
+export const BUFFER_MEMORY_PART = 16;
+/** A writer that reads from elsewhere reads so much at a time at most … */
+export const WRITE_CHUNK_BYTES = 128 * 1024;
+/** … less where a connection has many streams, which may all come at once before the first one is told to pause, and this at the least. */
+export const WRITE_CHUNK_BYTES_MIN = 8 * 1024;
 /** Windows at first: a fast answer to a small question, without promising memory to everybody. */
 export const CONNECTION_WINDOW_BYTES = 1024 * 1024;
-export const STREAM_WINDOW_BYTES = 256 * 1024;
+export const STREAM_WINDOW_BYTES = 32 * 1024;
+/**
+ * What a stream is given when it is opened here, or has shown that it is read: as much, or an even part of half of what unread bytes have left
+ * of the connection's memory. Hundreds of streams whose readers have stopped do not use it up.
+ */
+export const STREAM_WINDOW_BYTES_USUAL = 256 * 1024;
+/** The part of the connection's free memory that one stream's window may grow to: all of its 16 MiB where nothing is unread. */
+export const STREAM_WINDOW_PART_OF_FREE = 2 / 3;
 /** Windows at most: 16 MiB a stream is 640 Mbit/s at 200 ms; the connection's bound is what a peer can make us hold. */
 export const CONNECTION_WINDOW_BYTES_MAX = 24 * 1024 * 1024;
 export const STREAM_WINDOW_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,6 +1,13 @@
 // What a process that runs an agent has to say of it: what its user chose, and what its machine can.
 
-import { TIMER_FINE_MS, TIMER_MS } from "../base/limits.ts";
+import { totalmem } from "node:os";
+import {
+  BUFFER_MEMORY_BYTES,
+  BUFFER_MEMORY_BYTES_MIN,
+  BUFFER_MEMORY_PART,
+  TIMER_FINE_MS,
+  TIMER_MS,
+} from "../base/limits.ts";
 import { TRANSMIT_BYTES_MAX } from "../base/transmit.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
 import type { FineTimer } from "../io/fine-timer.ts";
@@ -29,9 +36,15 @@ export function agentSettings(
     transport: {
       congestion: congestionControllers[congestion],
       idleTimeoutMs: resumeTimeoutMs,
+      memoryBytes: bufferMemoryBytes(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)),
       timerMs: fineTimer === undefined ? TIMER_MS : TIMER_FINE_MS,
       // A socket that lets the kernel cut datagrams up would find any size to pass.
       ...(socket.neverFragments ? { datagramBytesMax: TRANSMIT_BYTES_MAX } : {}),
     },
   };
+}
+
+/** @param machineBytes the memory of the machine, or of the container where that is less. @returns what streams may hold in each direction. */
+export function bufferMemoryBytes(machineBytes: number): number {
+  return Math.min(BUFFER_MEMORY_BYTES, Math.max(BUFFER_MEMORY_BYTES_MIN, machineBytes / BUFFER_MEMORY_PART));
 }

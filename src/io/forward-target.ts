@@ -1,7 +1,7 @@
 // Where the exposing side delivers: a TCP port or a unix socket, parsed from what a person writes, and connected to.
 
 import { connect, isIP, type Socket } from "node:net";
-import { FORWARD_BUFFER_BYTES, FORWARD_CONNECT_TIMEOUT_MS } from "../base/limits.ts";
+import { FORWARD_BUFFER_BYTES_MIN, FORWARD_CONNECT_TIMEOUT_MS } from "../base/limits.ts";
 import { streamCode } from "../wire/stream-code.ts";
 
 export type ForwardTarget =
@@ -88,7 +88,7 @@ export function isSocket(result: Socket | TargetFailure): result is Socket {
 function connectOnce(target: ForwardTarget): Promise<Socket | TargetFailure> {
   return new Promise((resolve) => {
     const place = target.kind === "unix" ? { path: target.path } : { host: target.host, port: target.port };
-    const options = { allowHalfOpen: true, highWaterMark: FORWARD_BUFFER_BYTES, noDelay: true };
+    const options = { allowHalfOpen: true, highWaterMark: FORWARD_BUFFER_BYTES_MIN, noDelay: true };
     const socket = connect({ ...place, ...options });
     const timer = setTimeout(() => socket.destroy(timedOut()), FORWARD_CONNECT_TIMEOUT_MS);
     const onError = (error: Error): void => {

@@ -19,6 +19,8 @@ export interface ForwardedConnectionOptions {
   /** Connected, paused, made with allowHalfOpen. */
   readonly socket: Socket;
   nowMs(): number;
+  /** What may wait in the socket before the stream is not read for a while, in bytes; at least what makes Node tell of "drain". */
+  backlogBytes(): number;
   /** The stream was given something to do. */
   wake(): void;
   /** As `wake`, in a callback of the socket that has nothing left to do. */
@@ -48,7 +50,12 @@ export class ForwardedConnection {
     const { socket } = this;
     this.isTcp = socket.localFamily !== undefined;
     this.writer = new SocketWriter(socket);
-    readSocket(socket, (chunk) => this.onData(chunk));
+    const { stream } = this;
+    readSocket(
+      socket,
+      (chunk) => this.onData(chunk),
+      () => stream.chunkBytes,
+    );
     socket.on("end", () => this.onEnd());
     socket.on("drain", () => this.onDrain());
     // What went wrong is told by "close", which always follows.
@@ -138,24 +145,31 @@ export class ForwardedConnection {
     const first = stream.read();
     if (first === undefined) return false;
     let next = stream.read();
-    let takesMore = true;
+    let isFull = false;
     if (next === undefined) {
       const taken = this.writer.write(first);
-      if (taken < first.length) takesMore = socket.write(first.subarray(taken));
+      if (taken < first.length) isFull = this.queue(first.subarray(taken));
     } else {
       // Corked: what came in many packets leaves in one system call.
       socket.cork();
-      takesMore = socket.write(first);
+      isFull = this.queue(first);
       while (next !== undefined) {
-        takesMore = socket.write(next);
-        next = takesMore ? stream.read() : undefined;
+        isFull = this.queue(next);
+        next = isFull ? undefined : stream.read();
       }
       socket.uncork();
     }
     this.releaseWritten();
     // "drain" tells of what the kernel took at once as well, but only after all that Node has to do in this turn.
-    this.socketFull = !takesMore && socket.writableLength > 0;
-    return !takesMore;
+    this.socketFull = isFull && socket.writableLength > 0;
+    return isFull;
+  }
+
+  /** @returns whether as much waits in the socket as may; Node tells of "drain" then, since its own bound is a lower one. */
+  private queue(bytes: Uint8Array): boolean {
+    const { socket } = this;
+    const takesMore = socket.write(bytes);
+    return !takesMore && socket.writableLength >= this.options.backlogBytes();
   }
 
   /** The kernel copies what it takes, most often all of it and at once; what it did not take is still to be read from where it lies. */

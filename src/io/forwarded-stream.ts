@@ -4,6 +4,8 @@
 export interface ForwardedStream {
   /** Copies the chunk, which is the caller's again. @returns false: pause until the stream is writable again. */
   write(nowMs: number, chunk: Uint8Array): boolean;
+  /** The most that should be written at a time. */
+  readonly chunkBytes: number;
   /** Nothing more will be written: a half-close. */
   finish(nowMs: number): void;
   /** Gives up what was written and not delivered. */

@@ -4,7 +4,7 @@
 // Where descriptors run out, Node's accept drops clients without a word, so they are refused, aloud, before it comes to that.
 
 import { createServer, type Server, type Socket } from "node:net";
-import { FORWARD_BUFFER_BYTES } from "../base/limits.ts";
+import { FORWARD_BUFFER_BYTES_MIN } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { ConnectionQuota } from "./connection-quota.ts";
 import { startListening } from "./server-listening.ts";
@@ -24,7 +24,7 @@ export class LocalListener {
   constructor(options: LocalListenerOptions) {
     this.options = options;
     this.server = createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: FORWARD_BUFFER_BYTES },
+      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: FORWARD_BUFFER_BYTES_MIN },
       (socket) => this.onConnection(socket),
     );
     this.server.maxConnections = options.quota.max;

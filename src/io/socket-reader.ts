@@ -11,7 +11,7 @@
 // the keystroke on another connection.
 
 import { Socket } from "node:net";
-import { SOCKET_CHUNK_BYTES } from "../base/limits.ts";
+import { WRITE_CHUNK_BYTES } from "../base/limits.ts";
 
 /** Never let go: the socket's handle knows it by its address. */
 let shared: Uint8Array | undefined;
@@ -25,14 +25,32 @@ interface Internals {
 interface Slots {
   readonly buffer: symbol;
   readonly callback: symbol;
+  /** What gives the memory for the next read; null where it stays the same. */
+  readonly next: symbol;
 }
+
+let slots: Slots | undefined | null = null;
 
 /** Where the option `onread` is kept. @returns undefined where Node keeps it otherwise than we know. */
 function findSlots(): Slots | undefined {
   const own = Object.getOwnPropertySymbols(new Socket());
-  const buffer = own.find((symbol) => symbol.description === "kBuffer");
-  const callback = own.find((symbol) => symbol.description === "kBufferCb");
-  return buffer === undefined || callback === undefined ? undefined : { buffer, callback };
+  const find = (name: string): symbol | undefined => own.find((symbol) => symbol.description === name);
+  const [buffer, callback, next] = [find("kBuffer"), find("kBufferCb"), find("kBufferGen")];
+  if (buffer === undefined || callback === undefined || next === undefined) return undefined;
+  return { buffer, callback, next };
+}
+
+/** The first so many bytes of the shared memory; sizes are powers of two, so that few views serve all. */
+const views = new Map<number, Uint8Array>();
+
+function sharedView(bytesMax: number): Uint8Array {
+  const lengthBytes = 2 ** Math.floor(Math.log2(bytesMax));
+  const known = views.get(lengthBytes);
+  if (known !== undefined) return known;
+  shared ??= new Uint8Array(WRITE_CHUNK_BYTES);
+  const view = shared.subarray(0, lengthBytes);
+  views.set(lengthBytes, view);
+  return view;
 }
 
 /** Sockets that have more to read. */
@@ -49,29 +67,39 @@ function goOn(): void {
   for (const socket of sockets) if (!socket.destroyed && !socket.isPaused()) socket.resume();
 }
 
-let slots: Slots | undefined | null = null;
-
 /**
  * Hands on what the socket receives; nothing has been read from it yet.
  * @param onBytes takes bytes that are its own until it returns.
+ * @param chunkBytes how many it should be given at a time at most, up to WRITE_CHUNK_BYTES; asked after each of its calls.
  * @returns whether they are read into shared memory.
  */
-export function readSocket(socket: Socket, onBytes: (bytes: Uint8Array) => void): boolean {
+export function readSocket(
+  socket: Socket,
+  onBytes: (bytes: Uint8Array) => void,
+  chunkBytes: () => number = () => WRITE_CHUNK_BYTES,
+): boolean {
   if (slots === null) slots = findSlots();
+  const known = slots;
   const internals = socket as unknown as Internals;
   const handle = internals._handle;
-  if (slots === undefined || typeof handle?.useUserBuffer !== "function" || internals[slots.buffer] !== null) {
+  if (known === undefined || typeof handle?.useUserBuffer !== "function" || internals[known.buffer] !== null) {
     socket.on("data", onBytes);
     return false;
   }
-  shared ??= new Uint8Array(SOCKET_CHUNK_BYTES);
-  internals[slots.buffer] = shared;
-  internals[slots.callback] = (lengthBytes: number, buffer: Uint8Array): boolean => {
+  const first = sharedView(chunkBytes());
+  internals[known.buffer] = first;
+  internals[known.next] = (): Uint8Array | undefined => {
+    const bytesMax = chunkBytes();
+    const { length } = internals[known.buffer] as Uint8Array;
+    // Most reads want as much as the one before.
+    return bytesMax >= length && bytesMax < 2 * length ? undefined : sharedView(bytesMax);
+  };
+  internals[known.callback] = (lengthBytes: number, buffer: Uint8Array): boolean => {
     onBytes(buffer.subarray(0, lengthBytes));
     if (lengthBytes < buffer.length) return true;
     goOnNextTurn(socket);
     return false;
   };
-  handle.useUserBuffer(shared);
+  handle.useUserBuffer(first);
   return true;
 }

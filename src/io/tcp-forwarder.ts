@@ -3,7 +3,13 @@
 // side a local program connects first and a stream is opened for it.
 
 import type { Socket } from "node:net";
-import { FORWARD_KEEPALIVE_MS, YOUNG_GENERATION_CONNECTIONS } from "../base/limits.ts";
+import {
+  FORWARD_BACKLOG_BYTES,
+  FORWARD_BUFFER_BYTES,
+  FORWARD_BUFFER_BYTES_MIN,
+  FORWARD_KEEPALIVE_MS,
+  YOUNG_GENERATION_CONNECTIONS,
+} from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { streamCode } from "../wire/stream-code.ts";
 import type { ConnectionQuota } from "./connection-quota.ts";
@@ -42,6 +48,12 @@ export class TcpForwarder {
   constructor(options: TcpForwarderOptions) {
     this.options = options;
   }
+
+  /** What each connection may hold towards its socket: their share of what all may, for all of them may stand before slow readers. */
+  private readonly backlogBytes = (): number => {
+    const shareBytes = FORWARD_BACKLOG_BYTES / this.connections.size;
+    return Math.min(FORWARD_BUFFER_BYTES, Math.max(FORWARD_BUFFER_BYTES_MIN, shareBytes));
+  };
 
   get connectionCount(): number {
     return this.connections.size;
@@ -92,6 +104,7 @@ export class TcpForwarder {
       stream,
       socket,
       nowMs: this.options.nowMs,
+      backlogBytes: this.backlogBytes,
       wake: this.options.wake,
       settle: this.options.settle,
       onClosed: () => this.connections.delete(stream),

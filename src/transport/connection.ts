@@ -97,7 +97,7 @@ export class Connection implements DeadlineEntry, Queueable {
     this.touch = config.touch;
     this.probes = new PathProbes(config.random);
     const { control, spaces } = this;
-    this.streams = new StreamTable(this, config.settings, control, this.emit);
+    this.streams = new StreamTable(this, config.settings, config.memory, control, this.emit);
     const fate = new PacketFate({
       streams: this.streams,
       control,

@@ -15,6 +15,7 @@ import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import { DATA_BYTES_MIN, packetKind, packetLength, readSession } from "../wire/datagram.ts";
 import { responseReceiverSession } from "../wire/handshake-packet.ts";
 import { CANDIDATES_PARAMETER_BYTES_MAX, type TransportParameters } from "../wire/transport-parameters.ts";
+import { BufferMemory, MemoryShare } from "./buffer-memory.ts";
 import { ConfirmedConnections } from "./confirmed-connections.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionConfig } from "./connection-config.ts";
@@ -47,6 +48,7 @@ export class Endpoint {
   private readonly cipher: PacketCipherFactory;
   private readonly log: Log;
   private readonly settings: TransportSettings;
+  private readonly memory: BufferMemory;
   private readonly responder: HandshakeResponder;
   private readonly candidates: EndpointConfig["candidates"];
   /** By each number that a peer may use; a half-open connection may have several. */
@@ -72,6 +74,7 @@ export class Endpoint {
     this.cipher = config.cipher;
     this.log = config.log;
     this.settings = { ...defaultSettings, ...config.settings };
+    this.memory = new BufferMemory(this.settings.memoryBytes);
     this.responder = new HandshakeResponder(config.identity, config.random, config.admit);
     this.candidates = config.candidates;
   }
@@ -130,6 +133,7 @@ export class Endpoint {
       remoteIdentity,
       localSession,
       settings: this.settings,
+      memory: new MemoryShare(this.memory),
       cipher: this.cipher,
       random: this.random,
       emit: (event) => this.events.push({ connection, event }),
@@ -382,6 +386,7 @@ export class Endpoint {
       if (this.connections.get(session) === connection) this.connections.delete(session);
     }
     this.count--;
+    connection.streams.share.release();
     this.resuming.delete(connection);
     this.deadlines.delete(connection);
     this.confirmed.delete(connection);

@@ -2,22 +2,25 @@
 // within four round trips, up to a bound of memory: a fixed window caps the speed of a long path. A window's bytes take one round trip, and
 // a second one where some of them were lost and keep those behind them waiting; on a link that loses packets each window is one of those.
 
-import { WINDOW_UPDATE_BYTES, WINDOW_WIDEN_ROUND_TRIPS } from "../base/limits.ts";
+import { STREAM_WINDOW_PART_OF_FREE, WINDOW_UPDATE_BYTES, WINDOW_WIDEN_ROUND_TRIPS } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
+import type { MemoryShare } from "./buffer-memory.ts";
 
-/** What we let the peer send, for one stream or for the whole connection. */
-export class ReceiveWindow {
-  private windowBytes: number;
-  private readonly windowBytesMax: number;
+/** What we let the peer send, on one stream or on all. */
+class ReceiveWindow {
+  protected windowBytes: number;
+  protected readonly windowBytesMin: number;
+  protected readonly windowBytesMax: number;
   private limit: number;
-  private consumed = 0;
-  private received = 0;
+  protected consumed = 0;
+  protected received = 0;
   /** From when and from which byte on it is measured how fast the window is used up. */
   private measuredSinceMs: number | undefined;
   private measuredFromBytes = 0;
 
   constructor(windowBytes: number, windowBytesMax: number) {
     this.windowBytes = windowBytes;
+    this.windowBytesMin = windowBytes;
     this.windowBytesMax = windowBytesMax;
     this.limit = windowBytes;
   }
@@ -33,6 +36,10 @@ export class ReceiveWindow {
 
   get consumedBytes(): number {
     return this.consumed;
+  }
+
+  get currentWindowBytes(): number {
+    return this.windowBytes;
   }
 
   /** Counts new bytes. @throws ProtocolError beyond the limit. */
@@ -54,7 +61,12 @@ export class ReceiveWindow {
    */
   get wantsUpdate(): boolean {
     const worthBytes = Math.min(this.windowBytes / 2, Math.max(this.windowBytes / 8, WINDOW_UPDATE_BYTES));
-    return this.consumed + this.windowBytes - this.limit >= worthBytes;
+    return this.dueLimit - this.limit >= worthBytes;
+  }
+
+  /** What the limit is to be now, were it not for those told before. */
+  protected get dueLimit(): number {
+    return this.consumed + this.windowBytes;
   }
 
   /**
@@ -64,27 +76,75 @@ export class ReceiveWindow {
    */
   update(nowMs: number, rttMs: number): number {
     if (this.wantsUpdate) this.maybeWiden(nowMs, rttMs);
-    this.limit = Math.max(this.limit, this.consumed + this.windowBytes);
+    this.limit = Math.max(this.limit, this.dueLimit);
     return this.limit;
   }
 
   private maybeWiden(nowMs: number, rttMs: number): void {
     const sinceMs = this.measuredSinceMs;
     if (sinceMs !== undefined && this.consumed - this.measuredFromBytes < this.windowBytes / 2) return;
-    if (sinceMs !== undefined && nowMs - sinceMs < WINDOW_WIDEN_ROUND_TRIPS * rttMs) {
-      this.windowBytes = Math.min(this.windowBytes * 2, this.windowBytesMax);
-    }
+    if (sinceMs !== undefined && nowMs - sinceMs < WINDOW_WIDEN_ROUND_TRIPS * rttMs) this.atLeast(this.windowBytes * 2);
     this.measuredSinceMs = nowMs;
     this.measuredFromBytes = this.consumed;
   }
 
-  /** Keeps the connection's window ahead of a stream's, lest the connection be what limits a single stream. */
+  /** Widens the window, as far as there is memory for it. */
   atLeast(windowBytes: number): void {
     this.windowBytes = Math.max(this.windowBytes, Math.min(windowBytes, this.windowBytesMax));
   }
+}
 
-  get currentWindowBytes(): number {
-    return this.windowBytes;
+/**
+ * What we let the peer send on all streams together. It stays ahead of what was received, not only of what was read: streams that nobody
+ * reads must not use up what the others need. Only when unread bytes fill the connection's share of the memory do all streams wait for them.
+ */
+export class ConnectionWindow extends ReceiveWindow {
+  private readonly share: MemoryShare;
+
+  /** @param share bounds the unread bytes, beyond the window that every connection has at first. */
+  constructor(windowBytes: number, windowBytesMax: number, share: MemoryShare) {
+    super(windowBytes, windowBytesMax);
+    this.share = share;
+  }
+
+  private get boundBytes(): number {
+    return Math.min(this.windowBytesMax, Math.max(this.windowBytesMin, this.share.bytes));
+  }
+
+  /** What unread bytes and those that the peer may send take less than the connection's share. */
+  get freeBytes(): number {
+    return Math.max(0, this.boundBytes - (this.received - this.consumed));
+  }
+
+  protected override get dueLimit(): number {
+    return Math.min(this.received + this.windowBytes, this.consumed + this.boundBytes);
+  }
+
+  override onReceived(newBytes: number): void {
+    super.onReceived(newBytes);
+    if (this.received - this.consumed > this.windowBytesMin) this.share.claim();
+  }
+
+  override atLeast(windowBytes: number): void {
+    if (windowBytes <= this.windowBytes) return;
+    if (windowBytes > this.windowBytesMin) this.share.claim();
+    super.atLeast(Math.min(windowBytes, this.boundBytes));
+  }
+}
+
+/** What we let the peer send on one stream. */
+export class StreamWindow extends ReceiveWindow {
+  private readonly connection: ConnectionWindow;
+
+  constructor(windowBytes: number, windowBytesMax: number, connection: ConnectionWindow) {
+    super(windowBytes, windowBytesMax);
+    this.connection = connection;
+  }
+
+  /** No stream may take all that is left: should its reader stop, there are others. */
+  override atLeast(windowBytes: number): void {
+    if (windowBytes <= this.windowBytes) return;
+    super.atLeast(Math.min(windowBytes, this.connection.freeBytes * STREAM_WINDOW_PART_OF_FREE));
   }
 }
 

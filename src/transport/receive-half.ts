@@ -1,12 +1,12 @@
 // The receiving half of a stream (RFC 9000 §3.2): bytes in order for a reader, the final size, and both windows' accounts.
 
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
-import { ReceiveWindow } from "./flow-control.ts";
+import { type ConnectionWindow, StreamWindow } from "./flow-control.ts";
 import { ReceiveBuffer, type SpareBlocks } from "./receive-buffer.ts";
 
 export class ReceiveHalf {
-  readonly window: ReceiveWindow;
-  private readonly connectionWindow: ReceiveWindow;
+  readonly window: StreamWindow;
+  private readonly connectionWindow: ConnectionWindow;
   private readonly buffer: ReceiveBuffer;
   private finalSize: number | undefined;
   private resetReceived = false;
@@ -14,9 +14,9 @@ export class ReceiveHalf {
   /** The reader was told that something can be read and has not read to the end since. */
   announced = false;
 
-  constructor(windowBytes: number, windowBytesMax: number, connectionWindow: ReceiveWindow, spare?: SpareBlocks) {
+  constructor(windowBytes: number, windowBytesMax: number, connectionWindow: ConnectionWindow, spare?: SpareBlocks) {
     this.buffer = new ReceiveBuffer(spare);
-    this.window = new ReceiveWindow(windowBytes, windowBytesMax);
+    this.window = new StreamWindow(windowBytes, windowBytesMax, connectionWindow);
     this.connectionWindow = connectionWindow;
   }
 

@@ -3,23 +3,26 @@
 
 import type { ByteWriter } from "../base/byte-writer.ts";
 import {
-  SEND_HELD_BYTES_MAX,
+  SEND_TARGET_BYTES_BLOCKED,
   SEND_TARGET_BYTES_MAX,
   SEND_TARGET_BYTES_MIN,
   STREAM_QUANTUM_BYTES,
   STREAM_QUANTUM_BYTES_MAX,
   STREAM_QUANTUM_WINDOW_PART,
+  STREAM_WINDOW_BYTES_USUAL,
 } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { streamHeaderBytes, writeMaxData, writeMaxStreams, writeStreamHeader } from "../wire/frame-encoder.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
+import type { MemoryShare } from "./buffer-memory.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { ControlFrame, ControlQueue } from "./control-queue.ts";
-import { ReceiveWindow, SendCredit } from "./flow-control.ts";
+import { ConnectionWindow, SendCredit } from "./flow-control.ts";
 import { SpareBlocks } from "./receive-buffer.ts";
 import { ReceiveHalf } from "./receive-half.ts";
 import { SendHalf } from "./send-half.ts";
+import { SendMemory } from "./send-memory.ts";
 import type { SentPacket } from "./sent-packets.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
 import { StreamScheduler } from "./stream-scheduler.ts";
@@ -33,9 +36,12 @@ export class StreamTable implements StreamOwner {
   private readonly streams = new Map<number, Stream>();
   private readonly scheduler = new StreamScheduler();
   /** The connection's own windows. */
-  readonly window: ReceiveWindow;
+  readonly window: ConnectionWindow;
   readonly credit = new SendCredit(0);
   private readonly spareBlocks = new SpareBlocks();
+  /** The connection's part of the endpoint's memory. */
+  readonly share: MemoryShare;
+  private readonly sendMemory: SendMemory;
   private peerStreamBytes = 0;
   /** Low bit of the ids that this side opens. */
   private readonly parity: number;
@@ -53,15 +59,18 @@ export class StreamTable implements StreamOwner {
   constructor(
     connection: Connection,
     settings: TransportSettings,
+    share: MemoryShare,
     control: ControlQueue,
     emit: (event: ConnectionEvent) => void,
   ) {
     this.connection = connection;
     this.settings = settings;
+    this.share = share;
+    this.sendMemory = new SendMemory(share);
     this.control = control;
     this.emit = emit;
     this.parity = connection.role === "initiator" ? 0 : 1;
-    this.window = new ReceiveWindow(settings.initialDataBytes, settings.dataBytesMax);
+    this.window = new ConnectionWindow(settings.initialDataBytes, settings.dataBytesMax, share);
     this.allowedHere = settings.streamsMax;
     this.announcedHere = settings.streamsMax;
     this.maxDataFrame = {
@@ -90,6 +99,11 @@ export class StreamTable implements StreamOwner {
     return this.streams.size;
   }
 
+  /** Bytes of all streams that were written and are not acknowledged. */
+  get heldBytes(): number {
+    return this.sendMemory.heldBytes;
+  }
+
   /** The peer's parameters came with the handshake. */
   onPeerParameters(parameters: TransportParameters): void {
     this.credit.raise(parameters.maxDataBytes);
@@ -107,7 +121,16 @@ export class StreamTable implements StreamOwner {
       this.refusedOpen = true;
       return undefined;
     }
-    return this.create(this.openedHere++ * 2 + this.parity);
+    const stream = this.create(this.openedHere++ * 2 + this.parity);
+    // What opens a stream is as a rule a question, and the answer the larger part.
+    const { window } = stream.receive;
+    window.atLeast(this.usualWindowBytes);
+    if (window.wantsUpdate) this.control.add(stream.maxDataFrame);
+    return stream;
+  }
+
+  private get usualWindowBytes(): number {
+    return Math.min(STREAM_WINDOW_BYTES_USUAL, this.window.freeBytes / (2 * this.streams.size));
   }
 
   private create(id: number): Stream {
@@ -151,6 +174,7 @@ export class StreamTable implements StreamOwner {
     if (stream === undefined) return;
     const half = stream.receive;
     half.onFrame(offset, bytes, start, end, fin);
+    if (this.window.wantsUpdate) this.control.add(this.maxDataFrame);
     this.announce(stream);
     if (half.isDiscarding || half.wasReset) {
       this.onRead(stream);
@@ -202,19 +226,34 @@ export class StreamTable implements StreamOwner {
 
   // ---- what streams tell (StreamOwner)
 
+  /** How many bytes may wait to be sent before the writer has to pause. Those of a stream that the peer does not read wait for long. */
+  private targetBytesOf(half: SendHalf): number {
+    return half.credit.availableBytes > 0 ? this.sendTargetBytes : SEND_TARGET_BYTES_BLOCKED;
+  }
+
   /** A window of the path in waiting, besides the one that is under way, keeps it full; shared between the streams that send. */
-  get sendTargetBytes(): number {
+  private get sendTargetBytes(): number {
     const share = this.connection.windowBytes / Math.max(1, Math.min(this.streams.size, 16));
     return Math.min(Math.max(share, SEND_TARGET_BYTES_MIN), SEND_TARGET_BYTES_MAX);
   }
 
-  onWritten(stream: Stream): void {
+  get chunkBytes(): number {
+    return this.sendMemory.chunkBytes(this.streams.size);
+  }
+
+  mayWriteOn(stream: Stream): boolean {
+    return stream.send.buffer.unsentBytes < this.targetBytesOf(stream.send) && !this.sendMemory.isFull;
+  }
+
+  onWritten(stream: Stream, bytes: number): void {
+    this.sendMemory.change(bytes);
     // A blocked stream waits for the connection's credit, which a write does not bring.
     this.scheduler.add(stream);
     this.connection.touch();
   }
 
-  onReset(stream: Stream): void {
+  onReset(stream: Stream, bytes: number): void {
+    this.sendMemory.change(-bytes);
     this.scheduler.remove(stream);
     stream.send.paused = false;
   }
@@ -228,6 +267,7 @@ export class StreamTable implements StreamOwner {
     const half = stream.receive;
     let queued = false;
     if (half.window.wantsUpdate && stream.maxDataFrame.isWanted()) {
+      half.window.atLeast(this.usualWindowBytes);
       this.control.add(stream.maxDataFrame);
       queued = true;
     }
@@ -330,7 +370,10 @@ export class StreamTable implements StreamOwner {
   }
 
   onFrameAcked(half: SendHalf, offset: number, lengthBytes: number, fin: boolean): void {
+    const { buffer } = half;
+    const beforeBytes = buffer.heldBytes;
     if (!half.onFrameAcked(offset, lengthBytes, fin)) return;
+    this.sendMemory.change(buffer.heldBytes - beforeBytes);
     const stream = this.streams.get(half.streamId);
     if (stream === undefined || stream.send !== half) return;
     if (half.paused) this.maybeResume(stream);
@@ -340,8 +383,9 @@ export class StreamTable implements StreamOwner {
   /** Lets the writer of a stream go on once half of what may wait has been sent. */
   private maybeResume(stream: Stream): void {
     const half = stream.send;
-    const roomBytes = this.sendTargetBytes / 2;
-    if (half.buffer.unsentBytes > roomBytes || half.buffer.heldBytes > SEND_HELD_BYTES_MAX - roomBytes) return;
+    const { unsentBytes, heldBytes } = half.buffer;
+    if (unsentBytes > this.targetBytesOf(half) / 2) return;
+    if (heldBytes > 0 && this.sendMemory.isFull) return;
     half.paused = false;
     if (half.isOpen) this.emit({ type: "writable", stream });
   }
@@ -371,6 +415,7 @@ export class StreamTable implements StreamOwner {
       this.emit({ type: "stream-closed", stream });
     }
     this.streams.clear();
+    this.sendMemory.clear();
   }
 }
 

@@ -2,7 +2,6 @@
 
 import { assert } from "../base/assert.ts";
 import type { ByteWriter } from "../base/byte-writer.ts";
-import { SEND_HELD_BYTES_MAX } from "../base/limits.ts";
 import { writeMaxStreamData, writeStopSending } from "../wire/frame-encoder.ts";
 import type { Connection } from "./connection.ts";
 import type { ControlFrame } from "./control-queue.ts";
@@ -12,10 +11,14 @@ import type { SendHalf } from "./send-half.ts";
 /** What a stream needs of the table that it stands in. */
 export interface StreamOwner {
   readonly connection: Connection;
-  /** How many bytes may wait to be sent before the writer of a stream has to pause. */
-  readonly sendTargetBytes: number;
-  onWritten(stream: Stream): void;
-  onReset(stream: Stream): void;
+  /** The most that a writer should bring at a time. */
+  readonly chunkBytes: number;
+  /** Whether the writer may go on; if not, the event "writable" follows. */
+  mayWriteOn(stream: Stream): boolean;
+  /** @param bytes how many were written. */
+  onWritten(stream: Stream, bytes: number): void;
+  /** @param bytes how many were held, and are no more. */
+  onReset(stream: Stream, bytes: number): void;
   queueControl(frame: ControlFrame): void;
   onRead(stream: Stream): void;
   onMaybeClosed(stream: Stream): void;
@@ -86,26 +89,31 @@ export class Stream {
   write(_nowMs: number, chunk: Uint8Array): boolean {
     if (!this.send.isOpen || this.closed) return true;
     this.send.buffer.write(chunk);
-    this.owner.onWritten(this);
+    this.owner.onWritten(this, chunk.length);
     // Once told to pause, the writer is told so again until the event: it may be waiting for it already.
-    const { unsentBytes, heldBytes } = this.send.buffer;
-    if (unsentBytes >= this.owner.sendTargetBytes || heldBytes >= SEND_HELD_BYTES_MAX) this.send.paused = true;
+    if (!this.send.paused) this.send.paused = !this.owner.mayWriteOn(this);
     return !this.send.paused;
+  }
+
+  /** The most that should be written at a time. */
+  get chunkBytes(): number {
+    return this.owner.chunkBytes;
   }
 
   /** Half-closes: the peer reads to the end and sees FIN. */
   finish(_nowMs: number): void {
     if (!this.send.isOpen || this.closed) return;
     this.send.finish();
-    this.owner.onWritten(this);
+    this.owner.onWritten(this, 0);
   }
 
   /** Ends our sending half at once; what the peer has not got is lost. */
   reset(_nowMs: number, code: number): void {
     assert(code >= 0, "stream: negative code");
+    const { heldBytes } = this;
     if (this.closed || !this.send.reset(code)) return;
     this.owner.queueControl(this.send);
-    this.owner.onReset(this);
+    this.owner.onReset(this, heldBytes);
   }
 
   /** Asks the peer to end its sending half; what it sends from now on is thrown away. */

@@ -1,6 +1,7 @@
 // What a program may choose about its connections; the defaults are in base/limits.ts with their reasons.
 
 import {
+  BUFFER_MEMORY_BYTES,
   CONNECTION_WINDOW_BYTES,
   CONNECTION_WINDOW_BYTES_MAX,
   DATAGRAM_BYTES_ETHERNET,
@@ -26,6 +27,8 @@ export interface TransportSettings {
   /** The same for each stream. */
   readonly initialStreamDataBytes: number;
   readonly streamDataBytesMax: number;
+  /** What the streams of all connections may hold in each direction, beyond what each connection has at first. */
+  readonly memoryBytes: number;
   /** Streams of the peer that may be open at once. */
   readonly streamsMax: number;
   /** A connection ends after this long without a packet from the peer. */
@@ -50,6 +53,7 @@ export const defaultSettings: TransportSettings = {
   dataBytesMax: CONNECTION_WINDOW_BYTES_MAX,
   initialStreamDataBytes: STREAM_WINDOW_BYTES,
   streamDataBytesMax: STREAM_WINDOW_BYTES_MAX,
+  memoryBytes: BUFFER_MEMORY_BYTES,
   streamsMax: STREAMS_MAX,
   idleTimeoutMs: IDLE_TIMEOUT_MS,
   keepaliveMs: KEEPALIVE_MS,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
-import { FORWARD_BUFFER_BYTES } from "../../src/base/limits.ts";
+import { FORWARD_BUFFER_BYTES, FORWARD_BUFFER_BYTES_MIN } from "../../src/base/limits.ts";
 import { ForwardedConnection } from "../../src/io/forwarded-connection.ts";
 import { MemoryStream } from "./memory-stream.ts";
 
@@ -23,7 +23,7 @@ interface Fixture {
 }
 
 /** @param takesAtOnce whether the kernel takes a write before it returns. */
-function makeConnection(chunks: number, takesAtOnce: boolean): Fixture {
+function makeConnection(chunks: number, takesAtOnce: boolean, backlogBytes = FORWARD_BUFFER_BYTES): Fixture {
   const taken: number[] = [];
   let rest: (() => void) | undefined;
   const take = (written: readonly Uint8Array[], done: () => void): void => {
@@ -35,7 +35,7 @@ function makeConnection(chunks: number, takesAtOnce: boolean): Fixture {
     else rest = finish;
   };
   const socket = new Duplex({
-    writableHighWaterMark: FORWARD_BUFFER_BYTES,
+    writableHighWaterMark: FORWARD_BUFFER_BYTES_MIN,
     read() {},
     write: (chunk: Uint8Array, _encoding, done) => take([chunk], done),
     writev: (written, done) =>
@@ -49,6 +49,7 @@ function makeConnection(chunks: number, takesAtOnce: boolean): Fixture {
     stream,
     socket: socket as unknown as Socket,
     nowMs: () => 0,
+    backlogBytes: () => backlogBytes,
     wake() {},
     settle() {},
     onClosed() {},
@@ -78,6 +79,21 @@ test("a kernel that takes nothing leaves the stream unread beyond one buffer, an
   }
   assert.deepEqual(taken, upTo(chunks));
 });
+
+for (const backlogBytes of [FORWARD_BUFFER_BYTES_MIN, 64 * 1024]) {
+  test(`a socket whose part of the memory is ${backlogBytes} bytes holds no more than that and what was read at once`, async () => {
+    const chunks = FORWARD_BUFFER_BYTES / CHUNK_BYTES;
+    const { connection, stream, taken, takeRest } = makeConnection(chunks, false, backlogBytes);
+    connection.onReadable();
+    const queuedBytes = FORWARD_BUFFER_BYTES - stream.heldBytes;
+    assert.ok(queuedBytes >= backlogBytes && queuedBytes <= backlogBytes + 2 * CHUNK_BYTES, `${queuedBytes} bytes`);
+    for (let i = 0; i < 100 && taken.length < chunks; i++) {
+      takeRest();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(taken, upTo(chunks));
+  });
+}
 
 test("what is smaller than a buffer and was not taken at once holds nothing up", () => {
   const { connection, far, stream } = makeConnection(2, false);

@@ -1,6 +1,7 @@
 // A pair of streams in memory in the tunnel's place: what one writes the other reads, with a window, edge-triggered events and
 // delivery in a later turn, as the transport has them.
 
+import { WRITE_CHUNK_BYTES } from "../../src/base/limits.ts";
 import type { ForwardedStream } from "../../src/io/forwarded-stream.ts";
 
 /** Bytes that a stream holds for its reader before the writer is told to pause. */
@@ -29,6 +30,8 @@ export class MemoryStream implements ForwardedStream {
   resetCode: number | undefined;
   /** With what the peer refused ours. */
   stopCode: number | undefined;
+
+  readonly chunkBytes = WRITE_CHUNK_BYTES;
 
   constructor(handlers: StreamHandlers) {
     this.handlers = handlers;

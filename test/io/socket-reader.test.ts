@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
-import { SOCKET_CHUNK_BYTES } from "../../src/base/limits.ts";
+import { WRITE_CHUNK_BYTES } from "../../src/base/limits.ts";
 import { readSocket } from "../../src/io/socket-reader.ts";
 
 interface Pair {
@@ -56,11 +56,38 @@ for (const reader of ["accepted", "connected"] as const) {
     });
     for (const [i, chunks] of (await Promise.all(received)).entries()) {
       assert.equal(Buffer.compare(Buffer.concat(chunks), sent[i] as Buffer), 0);
-      assert.ok(chunks.every((chunk) => chunk.length <= SOCKET_CHUNK_BYTES));
+      assert.ok(chunks.every((chunk) => chunk.length <= WRITE_CHUNK_BYTES));
     }
     for (const pair of pairs) pair.close();
   });
 }
+
+test("a socket is read in chunks as large as they are wanted at the time, and every byte in order", async () => {
+  const { accepted, connected, close } = await socketPair();
+  const sent = randomBytes(3_000_000);
+  const sizes = [WRITE_CHUNK_BYTES, 8 * 1024, 20_000, 100_000];
+  let reads = 0;
+  const wanted = (): number => sizes[reads % sizes.length] as number;
+  const chunks: Uint8Array[] = [];
+  readSocket(
+    accepted,
+    (bytes) => {
+      assert.ok(bytes.length <= wanted(), `${bytes.length} bytes for ${wanted()}`);
+      chunks.push(bytes.slice());
+      reads++;
+    },
+    wanted,
+  );
+  accepted.resume();
+  connected.end(sent);
+  await once(accepted, "end");
+  assert.equal(Buffer.compare(Buffer.concat(chunks), sent), 0);
+  assert.ok(
+    chunks.some((chunk) => chunk.length > 64 * 1024),
+    "large ones are used where they are wanted",
+  );
+  close();
+});
 
 test("a paused socket hands on nothing until it is resumed, and nothing is missing", async () => {
   const { accepted, connected, close } = await socketPair();
@@ -79,7 +106,7 @@ test("a paused socket hands on nothing until it is resumed, and nothing is missi
   });
   connected.end(sent);
   assert.equal(Buffer.compare(Buffer.concat(await received), sent), 0);
-  assert.ok(pauses >= sent.length / SOCKET_CHUNK_BYTES);
+  assert.ok(pauses >= sent.length / WRITE_CHUNK_BYTES);
   close();
 });
 
@@ -100,7 +127,7 @@ test("a socket that always has more is read once in a turn of the event loop, as
   for (const pair of pairs) pair.close();
   for (const turns of turnsOfReads) {
     assert.equal(new Set(turns).size, turns.length, `turns of reads: ${turns.join(" ")}`);
-    assert.ok(turns.length >= 4_000_000 / SOCKET_CHUNK_BYTES);
+    assert.ok(turns.length >= 4_000_000 / WRITE_CHUNK_BYTES);
   }
 });
 

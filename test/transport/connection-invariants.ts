@@ -82,10 +82,14 @@ export function checkConnection(connection: Connection, nowMs: number): void {
   neverShrinks(credit, credit.limitBytes, "the connection's limit");
   neverShrinks(window, window.limitBytes, "the connection's window");
   let unread = 0;
+  let held = 0;
   for (const stream of connection.streams.all) {
     checkStream(stream);
     unread += stream.receive.window.receivedBytes - stream.receive.window.consumedBytes;
+    held += stream.heldBytes;
+    assert.ok(!stream.send.paused || stream.heldBytes > 0, `stream ${stream.id}: nothing will wake its writer`);
   }
+  assert.equal(connection.streams.heldBytes, held, "what is held for sending");
   assert.equal(window.receivedBytes - window.consumedBytes, unread, "the connection owes credit for what is unread");
   checkProgress(connection, nowMs);
 }

@@ -11,6 +11,7 @@ import {
   RECEIVE_BLOCK_BYTES,
   RECEIVE_SPACES_MAX,
   SPARE_BLOCKS_MAX,
+  STREAM_WINDOW_BYTES,
 } from "../../src/base/limits.ts";
 import { closeCode } from "../../src/base/protocol-error.ts";
 import { frame as anyFrame } from "../wire/frame-arbitrary.ts";
@@ -239,12 +240,12 @@ test("a reader that takes nothing is sent no more than its windows, and holds no
   puppet.victim.onStream = (record) => {
     record.readPaused = true;
   };
-  for (let at = 0; at < 256 * 1024; at += 1024) puppet.send([stream(0, at, 1024)]);
+  for (let at = 0; at < STREAM_WINDOW_BYTES; at += 1024) puppet.send([stream(0, at, 1024)]);
   assert.equal(puppet.closeCode, undefined);
   for (const each of puppet.connection.streams.all) {
-    assert.ok(each.receive.memoryBytes <= 256 * 1024 + RECEIVE_BLOCK_BYTES);
+    assert.ok(each.receive.memoryBytes <= STREAM_WINDOW_BYTES + RECEIVE_BLOCK_BYTES);
   }
-  puppet.send([stream(0, 256 * 1024, 1)]);
+  puppet.send([stream(0, STREAM_WINDOW_BYTES, 1)]);
   assert.equal(puppet.closeCode, closeCode.flowControl);
 });
 

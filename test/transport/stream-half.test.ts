@@ -4,14 +4,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteWriter } from "../../src/base/byte-writer.ts";
 import { closeCode, ProtocolError } from "../../src/base/protocol-error.ts";
-import { ReceiveWindow } from "../../src/transport/flow-control.ts";
+import { BufferMemory, MemoryShare } from "../../src/transport/buffer-memory.ts";
+import { ConnectionWindow } from "../../src/transport/flow-control.ts";
 import { ReceiveHalf } from "../../src/transport/receive-half.ts";
 import { SendHalf } from "../../src/transport/send-half.ts";
 
 const NOTHING = new Uint8Array(0);
 
-function receiving(windowBytes = 1000): { half: ReceiveHalf; connection: ReceiveWindow } {
-  const connection = new ReceiveWindow(5000, 5000);
+function receiving(windowBytes = 1000): { half: ReceiveHalf; connection: ConnectionWindow } {
+  const connection = new ConnectionWindow(5000, 5000, new MemoryShare(new BufferMemory(0)));
   return { half: new ReceiveHalf(windowBytes, windowBytes, connection), connection };
 }
 

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { STREAM_QUANTUM_BYTES } from "../../src/base/limits.ts";
+import { BufferMemory, MemoryShare } from "../../src/transport/buffer-memory.ts";
 import type { Connection } from "../../src/transport/connection.ts";
-import { ReceiveWindow } from "../../src/transport/flow-control.ts";
+import { ConnectionWindow } from "../../src/transport/flow-control.ts";
 import { ReceiveHalf } from "../../src/transport/receive-half.ts";
 import { SendHalf } from "../../src/transport/send-half.ts";
 import { Stream, type StreamOwner } from "../../src/transport/stream.ts";
@@ -15,7 +16,8 @@ const owner: StreamOwner = {
   get connection(): Connection {
     return assert.fail("no stream of these has a connection");
   },
-  sendTargetBytes: 0,
+  chunkBytes: 0,
+  mayWriteOn: () => true,
   onWritten: () => {},
   onReset: () => {},
   queueControl: () => {},
@@ -25,7 +27,7 @@ const owner: StreamOwner = {
 };
 
 const PACKET = 1000;
-const window = new ReceiveWindow(1, 1);
+const window = new ConnectionWindow(1, 1, new MemoryShare(new BufferMemory(0)));
 const streamOf = (id: number): Stream => new Stream(id, owner, new SendHalf(id, 0), new ReceiveHalf(1, 1, window));
 
 /** Serves packets to streams that never run dry. @returns how many packets each id got. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SPARE_BLOCKS_MAX } from "../../src/base/limits.ts";
+import { SPARE_BLOCKS_MAX, WRITE_CHUNK_BYTES, WRITE_CHUNK_BYTES_MIN } from "../../src/base/limits.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import type { TransportSettings } from "../../src/transport/transport-settings.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
@@ -11,9 +11,18 @@ import { Tap } from "./datagram-tap.ts";
 import { EndpointMachine, type StreamRecord } from "./endpoint-machine.ts";
 import { framesOf, type HeardPacket, PuppetPeer } from "./puppet-peer.ts";
 
-function connected(settings: Partial<TransportSettings> = {}): { tap: Tap; ours: Connection; theirs: Connection } {
+const MIB = 1024 * 1024;
+
+function connected(
+  settings: Partial<TransportSettings> = {},
+  settingsOfPeer = settings,
+): { tap: Tap; ours: Connection; theirs: Connection } {
   const random = new SeededRandom(31);
-  const tap = new Tap(new EndpointMachine(random.fork("a"), settings), new EndpointMachine(random.fork("b"), settings));
+  const [a, b] = [
+    new EndpointMachine(random.fork("a"), settings),
+    new EndpointMachine(random.fork("b"), settingsOfPeer),
+  ];
+  const tap = new Tap(a, b);
   const ours = tap.a.connect(tap.nowMs, tap.b.identity, tap.addressB);
   tap.pass(100);
   return { tap, ours, theirs: tap.b.accepted[0] ?? assert.fail() };
@@ -220,10 +229,86 @@ test("a stream is not kept waiting by others that have run out of their own cred
   assert.equal(twinOf(tap, quick).received, 4_000);
 });
 
+// ---- memory
+
+/** @returns the streams of our side; at the other one nobody reads them. */
+function openUnread(tap: Tap, ours: Connection, count: number, lengthBytes: number): StreamRecord[] {
+  tap.b.onStream = (record) => {
+    record.readPaused = true;
+  };
+  const records = Array.from({ length: count }, () => tap.a.open(tap.nowMs, ours));
+  for (const record of records) tap.a.send(tap.nowMs, record, lengthBytes);
+  tap.pass(20_000);
+  return records;
+}
+
+const unreadBytes = ({ streams }: Connection): number => streams.window.receivedBytes - streams.window.consumedBytes;
+
+test("six hundred streams whose readers have stopped do not keep another one waiting", () => {
+  const { tap, ours } = connected();
+  openUnread(tap, ours, 600, 100_000);
+  tap.b.onStream = () => {};
+  const quick = tap.a.open(tap.nowMs, ours);
+  tap.a.send(tap.nowMs, quick, 200_000);
+  tap.pass(1_000);
+  assert.equal(twinOf(tap, quick).received, 200_000);
+});
+
+test("what unread streams hold stays within the memory, however many there are, and all of it arrives once they are read", () => {
+  const { tap, ours, theirs } = connected({ memoryBytes: 4 * MIB, dataBytesMax: 24 * MIB });
+  const records = openUnread(tap, ours, 200, 100_000);
+  assert.ok(unreadBytes(theirs) <= 4 * MIB, `${unreadBytes(theirs)} bytes unread`);
+  assert.ok(unreadBytes(theirs) > 3 * MIB, "the memory there is is used");
+  for (const record of records) {
+    const twin = twinOf(tap, record);
+    twin.readPaused = false;
+    tap.b.read(twin);
+    tap.pass(50);
+  }
+  tap.pass(20_000);
+  for (const record of records) assert.equal(twinOf(tap, record).received, 100_000);
+});
+
+test("writers pause when all streams together hold what they may, and all of them go on once there is room", () => {
+  const { tap, ours } = connected({ memoryBytes: 2 * MIB });
+  const records = openUnread(tap, ours, 400, 100_000);
+  const chunkBytes = 10_000;
+  assert.ok(ours.streams.heldBytes <= 2 * MIB + records.length * chunkBytes, `${ours.streams.heldBytes} bytes held`);
+  assert.ok(records.some((record) => record.writeRefused));
+  for (const record of tap.b.records.values()) {
+    record.readPaused = false;
+    tap.b.read(record);
+  }
+  tap.b.onStream = () => {};
+  tap.pass(60_000);
+  for (const record of records) assert.equal(twinOf(tap, record).received, 100_000);
+  assert.equal(ours.streams.heldBytes, 0);
+});
+
+test("a stream that holds nothing may write, whatever the others hold", () => {
+  const { tap, ours } = connected({ memoryBytes: MIB }, {});
+  openUnread(tap, ours, 200, 100_000);
+  assert.ok(ours.streams.heldBytes >= MIB, "the memory is full");
+  tap.b.onStream = () => {};
+  const quick = tap.a.open(tap.nowMs, ours);
+  tap.a.send(tap.nowMs, quick, 100_000);
+  tap.pass(60_000);
+  assert.equal(twinOf(tap, quick).received, 100_000);
+});
+
+test("thousands of streams are written to in small chunks, a few in large ones", () => {
+  const { tap, ours } = connected();
+  const first = tap.a.open(tap.nowMs, ours).stream;
+  assert.equal(first.chunkBytes, WRITE_CHUNK_BYTES);
+  for (let i = 0; i < 3_500; i++) tap.a.open(tap.nowMs, ours);
+  assert.equal(first.chunkBytes, WRITE_CHUNK_BYTES_MIN);
+});
+
 // ---- lost frames
 
 test("a lost MAX_DATA and a lost MAX_STREAM_DATA are replaced by their latest values", () => {
-  const puppet = new PuppetPeer({ initialDataBytes: 10_000, initialStreamDataBytes: 10_000 });
+  const windows = { initialDataBytes: 10_000, dataBytesMax: 10_000, initialStreamDataBytes: 10_000 };
+  const puppet = new PuppetPeer({ ...windows, streamDataBytesMax: 10_000 });
   const send = (offset: number, lengthBytes: number): HeardPacket[] =>
     puppet.send([{ type: "stream", id: 0, offset, fin: false, data: new Uint8Array(lengthBytes) }]);
   const first = send(0, 6_000);

@@ -6,10 +6,14 @@
 import {
   CONNECTION_WINDOW_BYTES,
   SEND_HELD_BYTES_MAX,
+  SEND_TARGET_BYTES_BLOCKED,
+  SEND_TARGET_BYTES_MAX,
+  SEND_TARGET_BYTES_MIN,
   WRITE_CHUNK_BYTES,
   WRITE_CHUNK_BYTES_MIN,
 } from "../base/limits.ts";
 import type { MemoryShare } from "./buffer-memory.ts";
+import type { SendHalf } from "./send-half.ts";
 
 export class SendMemory {
   private readonly share: MemoryShare;
@@ -37,6 +41,17 @@ export class SendMemory {
     return Math.min(WRITE_CHUNK_BYTES, Math.max(WRITE_CHUNK_BYTES_MIN, Math.floor(evenBytes)));
   }
 
+  /** @param windowShareBytes of the path's window, what falls to one stream. @returns whether the writer may write more than it has. */
+  mayWrite(half: SendHalf, windowShareBytes: number): boolean {
+    return half.buffer.unsentBytes < targetBytes(half, windowShareBytes) && !this.isFull;
+  }
+
+  /** @returns whether a writer that had to pause may go on: once half of what may wait has been sent. */
+  mayGoOn(half: SendHalf, windowShareBytes: number): boolean {
+    const { unsentBytes, heldBytes } = half.buffer;
+    return unsentBytes <= targetBytes(half, windowShareBytes) / 2 && (heldBytes === 0 || !this.isFull);
+  }
+
   /** @param bytes how many more are held than before; below 0 where they are fewer. */
   change(bytes: number): void {
     this.bytes += bytes;
@@ -46,4 +61,13 @@ export class SendMemory {
   clear(): void {
     this.bytes = 0;
   }
+}
+
+/**
+ * How many bytes of a stream may wait to be sent before its writer pauses. A window of the path, besides the one that is under way, keeps the
+ * path full; those of a stream whose credit is used up wait for its reader, perhaps for ever.
+ */
+function targetBytes({ credit }: SendHalf, windowShareBytes: number): number {
+  if (credit.availableBytes === 0) return SEND_TARGET_BYTES_BLOCKED;
+  return Math.min(Math.max(windowShareBytes, SEND_TARGET_BYTES_MIN), SEND_TARGET_BYTES_MAX);
 }

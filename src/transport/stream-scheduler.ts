@@ -3,7 +3,12 @@
 // passes a download, and no stream starves another: after some quanta of newcomers an old stream has its turn.
 
 import { Fifo } from "../base/fifo.ts";
-import { FRESH_QUANTA_MAX, STREAM_QUANTUM_BYTES } from "../base/limits.ts";
+import {
+  FRESH_QUANTA_MAX,
+  STREAM_QUANTUM_BYTES,
+  STREAM_QUANTUM_BYTES_MAX,
+  STREAM_QUANTUM_WINDOW_PART,
+} from "../base/limits.ts";
 import type { Stream } from "./stream.ts";
 
 export class StreamScheduler {
@@ -32,11 +37,11 @@ export class StreamScheduler {
     return this.fresh.first ?? old;
   }
 
-  /** The stream of `next` sent this many bytes and has more. @param quantumBytes after which the next stream has its turn. */
-  served(stream: Stream, bytes: number, quantumBytes = STREAM_QUANTUM_BYTES): void {
+  /** The stream of `next` sent this many bytes and has more. @param windowBytes of the path. */
+  served(stream: Stream, bytes: number, windowBytes = 0): void {
     stream.servedBytes += bytes;
     if (stream.queue === "fresh") this.freshBytes += bytes;
-    if (stream.servedBytes < quantumBytes) return;
+    if (stream.servedBytes < quantumBytes(stream, windowBytes)) return;
     this.shift(stream);
     stream.queue = "old";
     stream.servedBytes = 0;
@@ -95,4 +100,13 @@ export class StreamScheduler {
     else if (stream.queue === "blocked") this.blocked.splice(this.blocked.indexOf(stream), 1);
     stream.queue = "none";
   }
+}
+
+/**
+ * After how many bytes the next stream has its turn. One that has been busy for a while sends a part of the path's window in a row: where
+ * the window is large each turn costs the receiver a system call, and the turns of the others come soon all the same.
+ */
+function quantumBytes(stream: Stream, windowBytes: number): number {
+  if (stream.queue !== "old") return STREAM_QUANTUM_BYTES;
+  return Math.min(Math.max(windowBytes / STREAM_QUANTUM_WINDOW_PART, STREAM_QUANTUM_BYTES), STREAM_QUANTUM_BYTES_MAX);
 }

@@ -2,15 +2,7 @@
 // with STREAM frames in fair order.
 
 import type { ByteWriter } from "../base/byte-writer.ts";
-import {
-  SEND_TARGET_BYTES_BLOCKED,
-  SEND_TARGET_BYTES_MAX,
-  SEND_TARGET_BYTES_MIN,
-  STREAM_QUANTUM_BYTES,
-  STREAM_QUANTUM_BYTES_MAX,
-  STREAM_QUANTUM_WINDOW_PART,
-  STREAM_WINDOW_BYTES_USUAL,
-} from "../base/limits.ts";
+import { STREAM_WINDOW_BYTES_USUAL } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { streamHeaderBytes, writeMaxData, writeMaxStreams, writeStreamHeader } from "../wire/frame-encoder.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
@@ -226,15 +218,9 @@ export class StreamTable implements StreamOwner {
 
   // ---- what streams tell (StreamOwner)
 
-  /** How many bytes may wait to be sent before the writer has to pause. Those of a stream that the peer does not read wait for long. */
-  private targetBytesOf(half: SendHalf): number {
-    return half.credit.availableBytes > 0 ? this.sendTargetBytes : SEND_TARGET_BYTES_BLOCKED;
-  }
-
-  /** A window of the path in waiting, besides the one that is under way, keeps it full; shared between the streams that send. */
-  private get sendTargetBytes(): number {
-    const share = this.connection.windowBytes / Math.max(1, Math.min(this.streams.size, 16));
-    return Math.min(Math.max(share, SEND_TARGET_BYTES_MIN), SEND_TARGET_BYTES_MAX);
+  /** Of the path's window, what falls to one of the streams that send. */
+  private get windowShareBytes(): number {
+    return this.connection.windowBytes / Math.max(1, Math.min(this.streams.size, 16));
   }
 
   get chunkBytes(): number {
@@ -242,7 +228,7 @@ export class StreamTable implements StreamOwner {
   }
 
   mayWriteOn(stream: Stream): boolean {
-    return stream.send.buffer.unsentBytes < this.targetBytesOf(stream.send) && !this.sendMemory.isFull;
+    return this.sendMemory.mayWrite(stream.send, this.windowShareBytes);
   }
 
   onWritten(stream: Stream, bytes: number): void {
@@ -323,20 +309,10 @@ export class StreamTable implements StreamOwner {
       const bytes = this.writeFrame(writer, packet, stream.send);
       if (bytes < 0) break;
       wrote = true;
-      this.scheduler.served(stream, bytes, this.quantumBytes(stream));
+      this.scheduler.served(stream, bytes, this.connection.windowBytes);
       if (stream.send.paused) this.maybeResume(stream);
     }
     return wrote;
-  }
-
-  /**
-   * A stream that has been busy for a while sends a part of the path's window in a row: where the window is large each turn costs
-   * the receiver a system call, and the turns of the others come soon all the same.
-   */
-  private quantumBytes(stream: Stream): number {
-    if (stream.queue !== "old") return STREAM_QUANTUM_BYTES;
-    const partBytes = this.connection.windowBytes / STREAM_QUANTUM_WINDOW_PART;
-    return Math.min(Math.max(partBytes, STREAM_QUANTUM_BYTES), STREAM_QUANTUM_BYTES_MAX);
   }
 
   /** @returns the bytes of data in the frame, or −1 when it does not fit. */
@@ -380,12 +356,9 @@ export class StreamTable implements StreamOwner {
     if (half.isDone) this.onMaybeClosed(stream);
   }
 
-  /** Lets the writer of a stream go on once half of what may wait has been sent. */
   private maybeResume(stream: Stream): void {
     const half = stream.send;
-    const { unsentBytes, heldBytes } = half.buffer;
-    if (unsentBytes > this.targetBytesOf(half) / 2) return;
-    if (heldBytes > 0 && this.sendMemory.isFull) return;
+    if (!this.sendMemory.mayGoOn(half, this.windowShareBytes)) return;
     half.paused = false;
     if (half.isOpen) this.emit({ type: "writable", stream });
   }

@@ -8,7 +8,8 @@ import { peakResidentBytes } from "./resident-memory.ts";
 
 const MB = 1_000_000;
 const homeRouters = { A: "port-restricted", B: "port-restricted" } as const;
-const script = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+const unreadServer = fileURLToPath(new URL("./unread-server.js", import.meta.url));
+const manyUploads = fileURLToPath(new URL("./many-uploads.js", import.meta.url));
 
 for (const { connections, isAnswered, peakMb } of [
   { connections: 500, isAnswered: true, peakMb: 200 },
@@ -21,12 +22,12 @@ for (const { connections, isAnswered, peakMb } of [
     async (tunnel) => {
       const { lab, serviceHost, clientHost } = tunnel;
       await tunnel.startRendezvous();
-      const server = lab.spawn(serviceHost, [process.execPath, script("unread-server"), "3000", String(connections)]);
+      const server = lab.spawn(serviceHost, [process.execPath, unreadServer, "3000", String(connections)]);
       await server.waitForJson("ready", 10_000);
       const exposed = await tunnel.expose(3000);
       const connected = await tunnel.connect(exposed.ticket, 3000);
       await pathEvent(connected.process, "direct", 5000);
-      const argv = [process.execPath, script("many-uploads"), connected.local, String(connections), "8000"];
+      const argv = [process.execPath, manyUploads, connected.local, String(connections), "8000"];
       const uploads = lab.spawn(clientHost, argv);
       const opened = await uploads.waitForJson("open", 60_000);
       assert.equal(opened.fields.connections, connections);

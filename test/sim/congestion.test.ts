@@ -20,6 +20,8 @@ const { cubic, bbr } = congestionControllers;
 
 /** Full packets of 1452 bytes carry 1400 or so of a stream in 1480 on the link: more than this of a link's rate is not to be had. */
 const UTILISATION_MAX = 0.96;
+/** What waited behind a lost packet when the count began is read, and counted, after it: part of a round trip's bytes. */
+const READ_LATER_MAX = 0.01;
 
 /** What everybody else's CUBIC does: RFC 9438, and nothing besides. */
 const plainCubic: CongestionControllerFactory = (packetBytes) => new CongestionCubic(packetBytes);
@@ -33,7 +35,7 @@ for (const controller of ["cubic", "bbr"] as const satisfies CongestionName[]) {
       const what = `${rateMbps} Mbit/s, ${rttMs} ms, ${lossPercent} % of loss, ${bufferBdp} BDP of buffer`;
       const expected = record[controller];
       const { utilisation, queueMs } = measureCell(record.cell, controller);
-      assert.ok(utilisation <= UTILISATION_MAX, `${what}: ${percent(utilisation)} cannot be`);
+      assert.ok(utilisation <= UTILISATION_MAX + READ_LATER_MAX, `${what}: ${percent(utilisation)} cannot be`);
       const least = expected.utilisation * (lossPercent === 0 ? 0.97 : 0.85);
       assert.ok(utilisation >= least, `${what}: ${percent(utilisation)}, was ${percent(expected.utilisation)}`);
       const most = expected.queueMs * 1.25 + 0.03 * rttMs + 1;

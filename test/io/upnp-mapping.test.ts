@@ -31,14 +31,14 @@ async function startRouter(context: TestContext): Promise<FakeUpnpRouter> {
 }
 
 /** A mapping under way, and what it told. */
-function startMapping(context: TestContext, router: FakeUpnpRouter, checkMs = 60_000) {
+function startMapping(context: TestContext, router: FakeUpnpRouter, checkMs = 60_000, searchMs = 3_000) {
   const told: string[] = [];
   let onTold = (): void => {};
   const mapping = new UpnpMapping({
     place: loopbackPlace,
     internalPort: PORT,
     ssdpPort: router.ssdpPort,
-    searchMs: 300,
+    searchMs,
     checkMs,
     onMapped: (external, leaseSeconds) => {
       told.push(`${formatSocketAddress(external)} ${leaseSeconds}`);
@@ -47,7 +47,10 @@ function startMapping(context: TestContext, router: FakeUpnpRouter, checkMs = 60
   });
   context.after(() => mapping.stop());
   const mapped = async (count: number): Promise<void> => {
-    if (told.length < count) await new Promise<void>((resolve) => (onTold = () => told.length >= count && resolve()));
+    if (told.length >= count) return;
+    const isTold = new Promise<void>((resolve) => (onTold = () => told.length >= count && resolve()));
+    const hasEnded = mapping.end().then(({ reason }) => assert.fail(`not mapped ${count} times: ${reason}`));
+    await Promise.race([isTold, hasEnded]);
   };
   return { mapping, told, mapped };
 }
@@ -207,7 +210,7 @@ test("a mapping that is stopped during the search is stopped at once", async (co
 test("a description that is too long is not read", async (context) => {
   const router = await startRouter(context);
   router.description = `<root>${SERVICE}${" ".repeat(70_000)}</root>`;
-  const { mapping } = startMapping(context, router);
+  const { mapping } = startMapping(context, router, 60_000, 300);
   assert.equal((await mapping.end()).reason, "silent");
   assert.deepEqual(router.actions, []);
 });
@@ -223,7 +226,7 @@ test("a description cannot have another machine called", async (context) => {
   context.after(() => other.close());
   const url = `http://127.0.0.2:${(other.address() as AddressInfo).port}/ctl`;
   router.description = `<root><URLBase>${url}</URLBase>${SERVICE.replace("/ctl/ip", url)}</root>`;
-  const { mapping } = startMapping(context, router);
+  const { mapping } = startMapping(context, router, 60_000, 300);
   assert.equal((await mapping.end()).reason, "silent");
   assert.equal(isCalled, false);
 });

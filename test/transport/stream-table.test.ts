@@ -2,13 +2,19 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SPARE_BLOCKS_MAX, WRITE_CHUNK_BYTES, WRITE_CHUNK_BYTES_MIN } from "../../src/base/limits.ts";
+import {
+  SPARE_BLOCKS_MAX,
+  STREAM_WINDOW_BYTES,
+  STREAM_WINDOW_BYTES_USUAL,
+  WRITE_CHUNK_BYTES,
+  WRITE_CHUNK_BYTES_MIN,
+} from "../../src/base/limits.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import type { TransportSettings } from "../../src/transport/transport-settings.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import type { Frame } from "../wire/frame-recorder.ts";
 import { Tap } from "./datagram-tap.ts";
-import { EndpointMachine, type StreamRecord } from "./endpoint-machine.ts";
+import { EndpointMachine, pattern, type StreamRecord } from "./endpoint-machine.ts";
 import { framesOf, type HeardPacket, PuppetPeer } from "./puppet-peer.ts";
 
 const MIB = 1024 * 1024;
@@ -294,6 +300,16 @@ test("a stream that holds nothing may write, whatever the others hold", () => {
   tap.a.send(tap.nowMs, quick, 100_000);
   tap.pass(60_000);
   assert.equal(twinOf(tap, quick).received, 100_000);
+});
+
+test("the answer on a stream that is opened here may be long at once, a question once some of it was read", () => {
+  const { tap, ours } = connected();
+  const record = tap.a.open(tap.nowMs, ours);
+  assert.equal(record.stream.send.credit.limitBytes, STREAM_WINDOW_BYTES);
+  record.stream.write(tap.nowMs, pattern(record.stream.id, 0, STREAM_WINDOW_BYTES / 2));
+  tap.settle();
+  assert.equal(twinOf(tap, record).stream.send.credit.limitBytes, STREAM_WINDOW_BYTES_USUAL);
+  assert.equal(record.stream.send.credit.limitBytes, STREAM_WINDOW_BYTES / 2 + STREAM_WINDOW_BYTES_USUAL);
 });
 
 test("thousands of streams are written to in small chunks, a few in large ones", () => {

@@ -401,8 +401,8 @@ export const SEND_TARGET_BYTES_BLOCKED = 16 * 1024;
 /** … and when the streams of its connection hold this much with what is under way: all that a peer's window lets us send. */
 export const SEND_HELD_BYTES_MAX = 24 * 1024 * 1024;
 /**
- * What the streams of all connections together may hold in each direction, beyond what every connection has from the start: at most this, and less
- * where the machine has little memory. One connection at full speed over a long path takes half of it.
+ * What the streams of all connections share in each direction, beyond what every connection has from the start; less where the machine has
+ * little memory. One connection at full speed over a long path takes half of it.
  */
 export const BUFFER_MEMORY_BYTES = 48 * 1024 * 1024;
 export const BUFFER_MEMORY_BYTES_MIN = 4 * 1024 * 1024;
@@ -428,6 +428,8 @@ export const STREAM_WINDOW_BYTES_MAX = 16 * 1024 * 1024;
 export const WINDOW_WIDEN_ROUND_TRIPS = 4;
 /** A new limit is told for half a window at the least, and for less than half where that is more than this: 2 ms of 2 Gbit/s. */
 export const WINDOW_UPDATE_BYTES = 512 * 1024;
+/** A sender that has nearly used up the connection's credit is told of so much: it may be all that unread streams leave for the others. */
+export const WINDOW_UPDATE_BYTES_LEAST = 16 * 1024;
 /** Streams of a peer open at once. */
 export const STREAMS_MAX = 4096;
 

@@ -2,9 +2,19 @@
 // within four round trips, up to a bound of memory: a fixed window caps the speed of a long path. A window's bytes take one round trip, and
 // a second one where some of them were lost and keep those behind them waiting; on a link that loses packets each window is one of those.
 
-import { STREAM_WINDOW_PART_OF_FREE, WINDOW_UPDATE_BYTES, WINDOW_WIDEN_ROUND_TRIPS } from "../base/limits.ts";
+import {
+  STREAM_WINDOW_PART_OF_FREE,
+  WINDOW_UPDATE_BYTES,
+  WINDOW_UPDATE_BYTES_LEAST,
+  WINDOW_WIDEN_ROUND_TRIPS,
+} from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import type { MemoryShare } from "./buffer-memory.ts";
+
+/** @returns how much more credit is worth a frame. */
+function worthTelling(windowBytes: number): number {
+  return Math.min(windowBytes / 2, Math.max(windowBytes / 8, WINDOW_UPDATE_BYTES));
+}
 
 /** What we let the peer send, on one stream or on all. */
 class ReceiveWindow {
@@ -60,8 +70,7 @@ class ReceiveWindow {
    * window in halves sends one half a round trip, and never both.
    */
   get wantsUpdate(): boolean {
-    const worthBytes = Math.min(this.windowBytes / 2, Math.max(this.windowBytes / 8, WINDOW_UPDATE_BYTES));
-    return this.dueLimit - this.limit >= worthBytes;
+    return this.dueLimit - this.limit >= worthTelling(this.windowBytes);
   }
 
   /** What the limit is to be now, were it not for those told before. */
@@ -90,7 +99,7 @@ class ReceiveWindow {
 
   /** Widens the window, as far as there is memory for it. */
   atLeast(windowBytes: number): void {
-    this.windowBytes = Math.max(this.windowBytes, Math.min(windowBytes, this.windowBytesMax));
+    this.windowBytes = Math.max(this.windowBytes, Math.floor(Math.min(windowBytes, this.windowBytesMax)));
   }
 }
 
@@ -107,22 +116,35 @@ export class ConnectionWindow extends ReceiveWindow {
     this.share = share;
   }
 
+  /** What may be unread. Whoever has claimed nothing has no more than everybody. */
   private get boundBytes(): number {
+    return this.share.isClaimed ? this.claimableBytes : this.windowBytesMin;
+  }
+
+  private get claimableBytes(): number {
     return Math.min(this.windowBytesMax, Math.max(this.windowBytesMin, this.share.bytes));
   }
 
-  /** What unread bytes and those that the peer may send take less than the connection's share. */
+  /** What unread bytes have left of what the connection has or may claim. */
   get freeBytes(): number {
-    return Math.max(0, this.boundBytes - (this.received - this.consumed));
+    return Math.max(0, this.claimableBytes - (this.received - this.consumed));
   }
 
   protected override get dueLimit(): number {
     return Math.min(this.received + this.windowBytes, this.consumed + this.boundBytes);
   }
 
+  /** The share may have become less than the window; and a sender that has little left is told of little. */
+  override get wantsUpdate(): boolean {
+    const worthBytes = worthTelling(Math.min(this.windowBytes, this.boundBytes));
+    const grownBytes = this.dueLimit - this.limitBytes;
+    if (grownBytes >= worthBytes) return true;
+    return grownBytes >= WINDOW_UPDATE_BYTES_LEAST && this.limitBytes - this.received < worthBytes;
+  }
+
   override onReceived(newBytes: number): void {
     super.onReceived(newBytes);
-    if (this.received - this.consumed > this.windowBytesMin) this.share.claim();
+    if ((this.received - this.consumed) * 2 >= this.windowBytesMin) this.share.claim();
   }
 
   override atLeast(windowBytes: number): void {

@@ -59,6 +59,9 @@ export class StreamTable implements StreamOwner {
     this.settings = settings;
     this.share = share;
     this.sendMemory = new SendMemory(share);
+    share.onGrown = () => {
+      if (this.window.wantsUpdate) this.queueControl(this.maxDataFrame);
+    };
     this.control = control;
     this.emit = emit;
     this.parity = connection.role === "initiator" ? 0 : 1;

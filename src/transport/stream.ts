@@ -88,6 +88,7 @@ export class Stream {
    */
   write(_nowMs: number, chunk: Uint8Array): boolean {
     if (!this.send.isOpen || this.closed) return true;
+    if (chunk.length === 0) return !this.send.paused;
     this.send.buffer.write(chunk);
     this.owner.onWritten(this, chunk.length);
     // Once told to pause, the writer is told so again until the event: it may be waiting for it already.

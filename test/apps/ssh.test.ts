@@ -57,7 +57,8 @@ test("SSH through the tunnel", { skip }, async (t) => {
     terminal.write("echo $((6 * 7))\n");
     await terminal.waitForLine(/^echo \$\(\(6 \* 7\)\)\s*$/, TIMEOUT_MS);
     await terminal.waitForLine(/^42\s*$/, TIMEOUT_MS);
-    terminal.write("trap 'echo interrupted' INT; echo waiting; sleep 1000; echo code $?\n");
+    // Who says "waiting" is who is interrupted: a Ctrl-C between two commands of the shell would stop neither.
+    terminal.write("trap 'echo interrupted' INT; sh -c 'echo waiting; exec sleep 1000'; echo code $?\n");
     await terminal.waitForLine(/^waiting\s*$/, TIMEOUT_MS);
     terminal.write("\x03");
     await terminal.waitForLine(/interrupted\s*$/, TIMEOUT_MS);

@@ -89,6 +89,8 @@ export function checkConnection(connection: Connection, nowMs: number): void {
     held += stream.heldBytes;
     assert.ok(!stream.send.paused || stream.heldBytes > 0, `stream ${stream.id}: nothing will wake its writer`);
   }
+  const isUsedUp = window.consumedBytes === window.limitBytes;
+  assert.ok(!isUsedUp || window.wantsUpdate, "all was read, and no credit is left or due");
   assert.equal(connection.streams.heldBytes, held, "what is held for sending");
   assert.equal(window.receivedBytes - window.consumedBytes, unread, "the connection owes credit for what is unread");
   checkProgress(connection, nowMs);

@@ -123,6 +123,17 @@ test("the connection's limit stays ahead of what came, until unread bytes fill i
   assert.equal(window.update(1_000, 10), 450);
 });
 
+test("a sender that has little credit left is told of little more: unread streams may leave no more than that", () => {
+  const window = connectionWindow(MIB, 24 * MIB, new BufferMemory(0));
+  window.onReceived(600 * KIB);
+  assert.equal(window.wantsUpdate, false);
+  // Another stream is read.
+  window.onReceived(100 * KIB);
+  window.onConsumed(100 * KIB);
+  assert.equal(window.wantsUpdate, true);
+  assert.equal(window.update(0, 10), MIB + 100 * KIB);
+});
+
 test("connections that want more than they have from the start share the memory, and one that is over leaves its part", () => {
   const memory = new BufferMemory(8 * MIB);
   const shares = Array.from({ length: 4 }, () => new MemoryShare(memory));
@@ -152,9 +163,11 @@ test("connections that want more than they have from the start share the memory,
 test("a connection that wants no more than it has from the start takes nothing from the others", () => {
   const memory = new BufferMemory(8 * MIB);
   const idle = connectionWindow(MIB, 24 * MIB, memory);
-  idle.onReceived(MIB);
-  idle.onConsumed(MIB);
-  idle.update(0, 10);
+  for (let i = 0; i < 4; i++) {
+    idle.onReceived(MIB / 4);
+    idle.onConsumed(MIB / 4);
+    assert.ok(idle.update(i * 1_000, 10) - idle.consumedBytes <= MIB);
+  }
   const busy = connectionWindow(MIB, 24 * MIB, memory);
   busy.atLeast(24 * MIB);
   assert.equal(busy.update(0, 10), 8 * MIB);

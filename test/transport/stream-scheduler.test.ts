@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { STREAM_QUANTUM_BYTES } from "../../src/base/limits.ts";
+import { STREAM_QUANTUM_BYTES, STREAM_QUANTUM_WINDOW_PART } from "../../src/base/limits.ts";
 import { BufferMemory, MemoryShare } from "../../src/transport/buffer-memory.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import { ConnectionWindow } from "../../src/transport/flow-control.ts";
@@ -77,7 +77,7 @@ test("a newcomer stands in line when it has sent its quantum", () => {
   assert.ok(countOf(order, 0) >= 12);
 });
 
-test("a turn is as long as the quantum that is asked for", () => {
+test("a turn is a part of the path's window where that is large", () => {
   const scheduler = new StreamScheduler();
   for (const id of [0, 4]) scheduler.add(streamOf(id));
   serve(scheduler, 40);
@@ -87,7 +87,7 @@ test("a turn is as long as the quantum that is asked for", () => {
     if (stream.id === last) turns[turns.length - 1] = (turns.at(-1) as number) + 1;
     else turns.push(1);
     last = stream.id;
-    scheduler.served(stream, PACKET, 4 * STREAM_QUANTUM_BYTES);
+    scheduler.served(stream, PACKET, 4 * STREAM_QUANTUM_BYTES * STREAM_QUANTUM_WINDOW_PART);
   }
   const wanted = Math.ceil((4 * STREAM_QUANTUM_BYTES) / PACKET);
   assert.ok(

@@ -47,10 +47,9 @@ export class ForwardedConnection {
     this.options = options;
     this.socket = options.socket;
     this.stream = options.stream;
-    const { socket } = this;
+    const { socket, stream } = this;
     this.isTcp = socket.localFamily !== undefined;
     this.writer = new SocketWriter(socket);
-    const { stream } = this;
     readSocket(
       socket,
       (chunk) => this.onData(chunk),

@@ -33,10 +33,11 @@ export class MemoryShare {
   private claimed = false;
   private released = false;
   /** Others have left: the share is larger. A peer that waits for credit would never ask. */
-  onGrown = (): void => {};
+  readonly onGrown: () => void;
 
-  constructor(memory: BufferMemory) {
+  constructor(memory: BufferMemory, onGrown = (): void => {}) {
     this.memory = memory;
+    this.onGrown = onGrown;
   }
 
   /** Whether the connection has asked for more than it has from the start. */

@@ -2,7 +2,7 @@
 
 import type { Random } from "../base/random.ts";
 import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
-import type { MemoryShare } from "./buffer-memory.ts";
+import type { BufferMemory } from "./buffer-memory.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { TransportSettings } from "./transport-settings.ts";
 
@@ -15,7 +15,7 @@ export interface ConnectionConfig {
   /** The number by which the peer addresses this connection. */
   readonly localSession: number;
   readonly settings: TransportSettings;
-  readonly memory: MemoryShare;
+  readonly memory: BufferMemory;
   readonly cipher: PacketCipherFactory;
   readonly random: Random;
   readonly emit: (event: ConnectionEvent) => void;

@@ -15,7 +15,7 @@ import type { PacketCipherFactory } from "../crypto/packet-cipher.ts";
 import { DATA_BYTES_MIN, packetKind, packetLength, readSession } from "../wire/datagram.ts";
 import { responseReceiverSession } from "../wire/handshake-packet.ts";
 import { CANDIDATES_PARAMETER_BYTES_MAX, type TransportParameters } from "../wire/transport-parameters.ts";
-import { BufferMemory, MemoryShare } from "./buffer-memory.ts";
+import { BufferMemory } from "./buffer-memory.ts";
 import { ConfirmedConnections } from "./confirmed-connections.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionConfig } from "./connection-config.ts";
@@ -133,7 +133,7 @@ export class Endpoint {
       remoteIdentity,
       localSession,
       settings: this.settings,
-      memory: new MemoryShare(this.memory),
+      memory: this.memory,
       cipher: this.cipher,
       random: this.random,
       emit: (event) => this.events.push({ connection, event }),

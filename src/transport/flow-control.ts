@@ -17,10 +17,8 @@ function worthTelling(windowBytes: number): number {
 }
 
 /** What we let the peer send, on one stream or on all. */
-class ReceiveWindow {
+abstract class ReceiveWindow {
   protected windowBytes: number;
-  protected readonly windowBytesMin: number;
-  protected readonly windowBytesMax: number;
   private limit: number;
   protected consumed = 0;
   protected received = 0;
@@ -28,10 +26,8 @@ class ReceiveWindow {
   private measuredSinceMs: number | undefined;
   private measuredFromBytes = 0;
 
-  constructor(windowBytes: number, windowBytesMax: number) {
+  constructor(windowBytes: number) {
     this.windowBytes = windowBytes;
-    this.windowBytesMin = windowBytes;
-    this.windowBytesMax = windowBytesMax;
     this.limit = windowBytes;
   }
 
@@ -97,9 +93,13 @@ class ReceiveWindow {
     this.measuredFromBytes = this.consumed;
   }
 
+  /** How wide the window may be made now. */
+  protected abstract get boundBytes(): number;
+
   /** Widens the window, as far as there is memory for it. */
   atLeast(windowBytes: number): void {
-    this.windowBytes = Math.max(this.windowBytes, Math.floor(Math.min(windowBytes, this.windowBytesMax)));
+    if (windowBytes <= this.windowBytes) return;
+    this.windowBytes = Math.max(this.windowBytes, Math.floor(Math.min(windowBytes, this.boundBytes)));
   }
 }
 
@@ -108,16 +108,20 @@ class ReceiveWindow {
  * reads must not use up what the others need. Only when unread bytes fill the connection's share of the memory do all streams wait for them.
  */
 export class ConnectionWindow extends ReceiveWindow {
+  private readonly windowBytesMin: number;
+  private readonly windowBytesMax: number;
   private readonly share: MemoryShare;
 
   /** @param share bounds the unread bytes, beyond the window that every connection has at first. */
   constructor(windowBytes: number, windowBytesMax: number, share: MemoryShare) {
-    super(windowBytes, windowBytesMax);
+    super(windowBytes);
+    this.windowBytesMin = windowBytes;
+    this.windowBytesMax = windowBytesMax;
     this.share = share;
   }
 
   /** What may be unread. Whoever has claimed nothing has no more than everybody. */
-  private get boundBytes(): number {
+  protected override get boundBytes(): number {
     return this.share.isClaimed ? this.claimableBytes : this.windowBytesMin;
   }
 
@@ -148,25 +152,25 @@ export class ConnectionWindow extends ReceiveWindow {
   }
 
   override atLeast(windowBytes: number): void {
-    if (windowBytes <= this.windowBytes) return;
-    if (windowBytes > this.windowBytesMin) this.share.claim();
-    super.atLeast(Math.min(windowBytes, this.boundBytes));
+    if (windowBytes > this.windowBytes) this.share.claim();
+    super.atLeast(windowBytes);
   }
 }
 
 /** What we let the peer send on one stream. */
 export class StreamWindow extends ReceiveWindow {
+  private readonly windowBytesMax: number;
   private readonly connection: ConnectionWindow;
 
   constructor(windowBytes: number, windowBytesMax: number, connection: ConnectionWindow) {
-    super(windowBytes, windowBytesMax);
+    super(windowBytes);
+    this.windowBytesMax = windowBytesMax;
     this.connection = connection;
   }
 
   /** No stream may take all that is left: should its reader stop, there are others. */
-  override atLeast(windowBytes: number): void {
-    if (windowBytes <= this.windowBytes) return;
-    super.atLeast(Math.min(windowBytes, this.connection.freeBytes * STREAM_WINDOW_PART_OF_FREE));
+  protected override get boundBytes(): number {
+    return Math.min(this.windowBytesMax, this.connection.freeBytes * STREAM_WINDOW_PART_OF_FREE);
   }
 }
 

@@ -6,7 +6,7 @@ import { STREAM_WINDOW_BYTES_USUAL } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { streamHeaderBytes, writeMaxData, writeMaxStreams, writeStreamHeader } from "../wire/frame-encoder.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
-import type { MemoryShare } from "./buffer-memory.ts";
+import { type BufferMemory, MemoryShare } from "./buffer-memory.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { ControlFrame, ControlQueue } from "./control-queue.ts";
@@ -51,21 +51,20 @@ export class StreamTable implements StreamOwner {
   constructor(
     connection: Connection,
     settings: TransportSettings,
-    share: MemoryShare,
+    memory: BufferMemory,
     control: ControlQueue,
     emit: (event: ConnectionEvent) => void,
   ) {
     this.connection = connection;
     this.settings = settings;
-    this.share = share;
-    this.sendMemory = new SendMemory(share);
-    share.onGrown = () => {
+    this.share = new MemoryShare(memory, () => {
       if (this.window.wantsUpdate) this.queueControl(this.maxDataFrame);
-    };
+    });
+    this.sendMemory = new SendMemory(this.share);
     this.control = control;
     this.emit = emit;
     this.parity = connection.role === "initiator" ? 0 : 1;
-    this.window = new ConnectionWindow(settings.initialDataBytes, settings.dataBytesMax, share);
+    this.window = new ConnectionWindow(settings.initialDataBytes, settings.dataBytesMax, this.share);
     this.allowedHere = settings.streamsMax;
     this.announcedHere = settings.streamsMax;
     this.maxDataFrame = {

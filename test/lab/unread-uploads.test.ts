@@ -2,11 +2,14 @@
 // the tunnel does not wait for it.
 
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { labTest, pathEvent } from "./lab-tunnel.ts";
 import { peakResidentBytes } from "./resident-memory.ts";
 
 const MB = 1_000_000;
+/** For the sockets and both agents to fill up. */
+const STILL_MS = 8_000;
 const homeRouters = { A: "port-restricted", B: "port-restricted" } as const;
 const unreadServer = fileURLToPath(new URL("./unread-server.js", import.meta.url));
 const manyUploads = fileURLToPath(new URL("./many-uploads.js", import.meta.url));
@@ -27,12 +30,12 @@ for (const { connections, isAnswered, peakMb } of [
       const exposed = await tunnel.expose(3000);
       const connected = await tunnel.connect(exposed.ticket, 3000);
       await pathEvent(connected.process, "direct", 5000);
-      const argv = [process.execPath, manyUploads, connected.local, String(connections), "8000"];
+      const argv = [process.execPath, manyUploads, connected.local, String(connections), String(STILL_MS)];
       const uploads = lab.spawn(clientHost, argv);
       const opened = await uploads.waitForJson("open", 60_000);
       assert.equal(opened.fields.connections, connections);
       if (isAnswered) await uploads.waitForJson("answer", 20_000);
-      else await new Promise((resolve) => setTimeout(resolve, 8000));
+      else await sleep(STILL_MS);
       for (const { process } of [exposed, connected]) {
         const peakBytes = peakResidentBytes(process.pid);
         assert.ok(peakBytes <= peakMb * MB, `${process.title}: ${Math.round(peakBytes / MB)} MB`);

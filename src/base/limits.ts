@@ -69,8 +69,13 @@ export const BBR_QUEUE_SEEN_BYTES = 2_000;
 export const BBR_QUEUE_SHARE = 0.8;
 /** So many acknowledgements in a row that have waited are a queue, and not a process that was late. */
 export const BBR_QUEUE_SAMPLES = 8;
-/** What it loses behind no queue at all is remembered as its own for half as many bytes up to so many, and counts for little before there are some. */
-export const BBR_QUEUE_NONE = 1.05;
+/**
+ * What it loses of packets that have waited less than usual, in the mean of so many rounds, is the link's own. It is remembered for half as many
+ * bytes up to so many, and counts for little before there are some.
+ */
+export const BBR_LINK_LOSS_ROUNDS = 8;
+/** A small flight has no luck more often: of its own loss, two standard deviations more are no surprise. */
+export const BBR_LINK_LOSS_DEVIATIONS = 2;
 export const BBR_LINK_LOSS_BYTES = 1_500_000;
 export const BBR_LINK_LOSS_BYTES_MIN = 190_000;
 /** What is left of a bound after losses, and what part of the long-term bound is left to others. */
@@ -202,8 +207,9 @@ export const TIMER_FINE_MS = 0.5;
 export const TIMER_FINE_REACH_MS = 10;
 /** A deadline that does not move must not make a busy loop. */
 export const TIMER_FINE_LEAST_MS = 0.1;
-/** What has been missed of a pace is made good up to this long. */
+/** What has been missed of a pace is made good at once up to this long, and little by little up to this long: a scheduler's turn or two. */
 export const PACING_BURST_MS = 2;
+export const PACING_OWED_MS_MAX = 20;
 /** So many packets may always go together: with timers of a millisecond … */
 export const PACING_BURST_PACKETS_MIN = 4;
 /** … and with fine ones: the queue of a slow link may have room for no more. */

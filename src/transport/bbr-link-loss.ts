@@ -1,33 +1,51 @@
 // What a link loses by itself, whatever is in flight: radio, a bad cable, a policer elsewhere. BBR bounds a flight of which too much
-// was lost, and has to know how much of that is its own doing. Only rounds in which nothing waited tell, and which follow one
-// in which nothing waited: a full queue's losses are found a round later, when it may have drained. Where something always waits,
-// nothing is known, and no loss is taken for the link's own.
+// was lost, and has to know how much of that is its own doing.
+//
+// A full queue drops what comes while it is full, so that the packets before and behind the lost one have waited. A link's own loss
+// strikes whatever waits or does not. So only packets count that are in neither case's doubt, on both sides of the fraction: those between
+// neighbours that have waited less than half as long as is usual. Where programs are late now and then, what is usual is longer, and the
+// division a little blurred; a time that had to be told from noise it does not need.
 
-import { BBR_LINK_LOSS_BYTES, BBR_LINK_LOSS_BYTES_MIN, BBR_QUEUE_NONE } from "../base/limits.ts";
+import { BBR_LINK_LOSS_BYTES, BBR_LINK_LOSS_BYTES_MIN, BBR_LINK_LOSS_ROUNDS } from "../base/limits.ts";
 
 export class BbrLinkLoss {
   private lostBytes = 0;
   private sentBytes = 0;
-  private hasWaited = true;
-  private hadWaited = true;
+  private lastRttMs = 0;
+  /** Of the round so far, and of the latest rounds: the longer round trips of pairs of neighbours, in ms. */
+  private roundSumMs = 0;
+  private roundPairs = 0;
+  private meanMs = 0;
+  /** Between neighbours that were both faster than this a packet has met no queue; 0 before a round is over. */
+  private splitMs = 0;
 
-  /** The least round trip of an ACK frame, and of the path. */
-  onAck(rttMs: number, minRttMs: number): void {
-    if (rttMs > minRttMs * BBR_QUEUE_NONE) this.hasWaited = true;
+  onAcked(rttMs: number, bytes: number): void {
+    const pairMs = Math.max(rttMs, this.lastRttMs);
+    this.lastRttMs = rttMs;
+    this.roundSumMs += pairMs;
+    this.roundPairs++;
+    if (pairMs < this.splitMs) this.sentBytes += bytes;
   }
 
-  /** A round is over that brought so much and lost so much. */
-  endRound(deliveredBytes: number, lostBytes: number): void {
-    if (!this.hasWaited && !this.hadWaited) {
-      this.lostBytes += lostBytes;
-      this.sentBytes += lostBytes + deliveredBytes;
-      if (this.sentBytes > BBR_LINK_LOSS_BYTES) {
-        this.lostBytes /= 2;
-        this.sentBytes /= 2;
-      }
+  /** @param pairMs the longer round trip of the packets that were sent before and behind the lost one; Infinity where none is known. */
+  onLost(pairMs: number, bytes: number): void {
+    if (pairMs >= this.splitMs) return;
+    this.lostBytes += bytes;
+    this.sentBytes += bytes;
+  }
+
+  /** @param minRttMs of the path. */
+  endRound(minRttMs: number): void {
+    if (this.roundPairs === 0) return;
+    const part = this.meanMs === 0 ? 1 : 1 / BBR_LINK_LOSS_ROUNDS;
+    this.meanMs += (this.roundSumMs / this.roundPairs - this.meanMs) * part;
+    this.splitMs = (minRttMs + this.meanMs) / 2;
+    this.roundSumMs = 0;
+    this.roundPairs = 0;
+    if (this.sentBytes > BBR_LINK_LOSS_BYTES) {
+      this.lostBytes /= 2;
+      this.sentBytes /= 2;
     }
-    this.hadWaited = this.hasWaited;
-    this.hasWaited = false;
   }
 
   /** Of what is sent, 0 to 1; little while little is known. */

@@ -5,6 +5,7 @@
 import {
   BBR_BETA,
   BBR_EXTRA_ACKED_ROUNDS,
+  BBR_LINK_LOSS_DEVIATIONS,
   BBR_LOSS_THRESHOLD,
   BBR_LOSS_THRESHOLD_NO_QUEUE,
   BBR_LOSSES_NO_QUEUE,
@@ -99,17 +100,23 @@ export class BbrModel {
   }
 
   /** Takes in the sample of an ACK frame. @param probing losses are what the present state looks for. */
-  onAck(nowMs: number, probing: boolean, fullBandwidthReached: boolean, windowBytes: number): void {
+  onAck(
+    nowMs: number,
+    probing: boolean,
+    fullBandwidthReached: boolean,
+    windowBytes: number,
+    packetBytes: number,
+  ): void {
     const { rate } = this;
     this.latestBytesPerMs = Math.max(this.latestBytesPerMs, rate.sampleBytesPerMs);
     this.latestDeliveredBytes = Math.max(this.latestDeliveredBytes, rate.sampleDeliveredBytes);
     this.lossRoundStart = rate.samplePriorBytes >= this.lossRoundEndsAtBytes;
-    this.linkLoss.onAck(rate.latestRttMs, this.minRttMs);
 
     this.roundStart = rate.samplePriorBytes >= this.roundEndsAtBytes;
     if (this.roundStart) {
       this.startRound();
       this.roundCount++;
+      this.linkLoss.endRound(this.minRttMs);
       this.lastRoundRttMs = this.roundRttMs;
       this.lastRoundSamples = this.roundSamples;
       this.lastRoundWaited = this.roundWaited;
@@ -125,7 +132,7 @@ export class BbrModel {
       this.cycleBytesPerMs = sample;
     }
     if (this.lossRoundStart) {
-      if (this.lossInRound && !probing) this.adaptShortTerm(windowBytes);
+      if (this.lossInRound && !probing) this.adaptShortTerm(windowBytes, packetBytes);
       this.lossInRound = false;
       this.beginLossRound();
     }
@@ -209,14 +216,21 @@ export class BbrModel {
 
   private beginLossRound(): void {
     const { rate } = this;
-    this.linkLoss.endRound(
-      rate.deliveredBytes - this.lossRoundDeliveredBytes,
-      rate.lostBytes - this.lossRoundLostBytes,
-    );
     this.lossRoundEndsAtBytes = rate.deliveredBytes;
     this.markedInLossRound = false;
     this.lossRoundLostBytes = rate.lostBytes;
     this.lossRoundDeliveredBytes = rate.deliveredBytes;
+  }
+
+  /** A packet came; its sample is not complete yet. */
+  onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void {
+    this.rate.onAcked(nowMs, packetNumber, bytes);
+    this.linkLoss.onAcked(this.rate.packetRttMs, bytes);
+  }
+
+  onPacketLost(packetNumber: number, bytes: number): void {
+    this.rate.onLost(packetNumber, bytes);
+    this.linkLoss.onLost(this.rate.neighboursRttMs(packetNumber), bytes);
   }
 
   onLost(): void {
@@ -263,33 +277,36 @@ export class BbrModel {
     return waitedMs > this.minRttMs * BBR_QUEUE_SEEN && waitedMs * this.maxBytesPerMs > BBR_QUEUE_SEEN_BYTES;
   }
 
-  /** The share of a flight that may be lost: behind a queue what the link loses in any case, and a little. */
-  private lossThreshold(hasQueue: boolean): number {
-    if (!hasQueue) return BBR_LOSS_THRESHOLD_NO_QUEUE;
-    return Math.min(this.linkLoss.share + BBR_LOSS_THRESHOLD, BBR_LOSS_THRESHOLD_NO_QUEUE);
+  /** Of so much in flight may be lost: behind a queue what the link loses in any case and a little, and more where it has no luck. */
+  private allowedLossBytes(inFlightBytes: number, packetBytes: number): number {
+    const { share } = this.linkLoss;
+    const luckBytes = BBR_LINK_LOSS_DEVIATIONS * Math.sqrt(share * inFlightBytes * packetBytes);
+    const most = BBR_LOSS_THRESHOLD_NO_QUEUE;
+    const threshold = this.isQueueSeen ? Math.min(share + BBR_LOSS_THRESHOLD, most) : most;
+    return threshold * inFlightBytes + luckBytes;
   }
 
   /** Whether more was lost of what the sample's packet left behind in flight than may be. */
   isInFlightTooHigh(packetBytes: number): boolean {
     const { sampleLostBytes, sampleInFlightBytes } = this.rate;
     if (!this.isQueueSeen && sampleLostBytes < BBR_LOSSES_NO_QUEUE * packetBytes) return false;
-    return sampleLostBytes > this.lossThreshold(this.isQueueSeen) * sampleInFlightBytes;
+    return sampleLostBytes > this.allowedLossBytes(sampleInFlightBytes, packetBytes);
   }
 
   /** How much was in flight when the losses passed the threshold: the sample's packet overshot it by a part of itself. */
   inFlightAtLossBytes(packetBytes: number): number {
     const { sampleLostBytes, sampleInFlightBytes } = this.rate;
-    const threshold = this.lossThreshold(this.isQueueSeen);
     const before = sampleInFlightBytes - packetBytes;
-    const allowed = threshold * before - (sampleLostBytes - packetBytes);
-    return before + Math.max(allowed, 0) / (1 - threshold);
+    const allowed = this.allowedLossBytes(before, packetBytes);
+    const missing = allowed - (sampleLostBytes - packetBytes);
+    return before + Math.max(missing, 0) / (1 - allowed / Math.max(before, packetBytes));
   }
 
-  private adaptShortTerm(windowBytes: number): void {
+  private adaptShortTerm(windowBytes: number, packetBytes: number): void {
     const lost = this.rate.lostBytes - this.lossRoundLostBytes;
     const delivered = this.rate.deliveredBytes - this.lossRoundDeliveredBytes;
     const marked = this.markedInLossRound;
-    if (!marked && lost <= this.lossThreshold(this.isQueueSeen) * (lost + delivered)) return;
+    if (!marked && lost <= this.allowedLossBytes(lost + delivered, packetBytes)) return;
     if (this.shortTermBytesPerMs === Number.POSITIVE_INFINITY) this.shortTermBytesPerMs = this.maxBytesPerMs;
     if (this.shortTermInFlightBytes === Number.POSITIVE_INFINITY) this.shortTermInFlightBytes = windowBytes;
     this.shortTermBytesPerMs = Math.max(this.latestBytesPerMs, BBR_BETA * this.shortTermBytesPerMs);

@@ -94,12 +94,12 @@ export class CongestionBbr implements CongestionController {
   }
 
   onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void {
-    this.model.rate.onAcked(nowMs, packetNumber, bytes);
+    this.model.onPacketAcked(nowMs, packetNumber, bytes);
   }
 
   onPacketLost(nowMs: number, packetNumber: number, bytes: number): void {
     const { model } = this;
-    model.rate.onLost(packetNumber, bytes);
+    model.onPacketLost(packetNumber, bytes);
     if (model.rate.sampleSentAtMs > this.lossesSinceMs) {
       this.lossesSinceMs = nowMs;
       this.stateBeforeLoss = this.state;
@@ -138,7 +138,7 @@ export class CongestionBbr implements CongestionController {
     const { rate } = model;
     rate.endAck(model.minRttMs === Number.POSITIVE_INFINITY ? 0 : model.minRttMs);
     const seeksLoss = this.state === "startup" || this.state === "refill" || this.state === "up";
-    model.onAck(nowMs, seeksLoss, this.fullPipe.wasReached, this.limits.windowBytes);
+    model.onAck(nowMs, seeksLoss, this.fullPipe.wasReached, this.limits.windowBytes, this.limits.packetBytes);
     if (model.roundStart) {
       this.roundsSinceProbe++;
       this.windowWasFull = this.windowFull;

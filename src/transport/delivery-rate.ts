@@ -14,7 +14,11 @@ const FIRST_SENT_AT = 3;
 const LOST = 4;
 /** Bytes in flight with this packet, negative where it was sent while the application limited the rate. */
 const IN_FLIGHT = 5;
-const COLUMNS = 6;
+/** Its round trip; 0 while it is not acknowledged. */
+const RTT = 6;
+const COLUMNS = 7;
+/** No packet that was sent more than so many before or behind another one is its neighbour. */
+const NEIGHBOURS = 8;
 
 /** As with the record of sent packets: most paths are idle. */
 const ROWS_START = 16;
@@ -51,9 +55,13 @@ export class DeliveryRate {
   sampleRttMs = Number.POSITIVE_INFINITY;
   /** The same, or that of the ACK frame before where a packet is found lost without one; 0 before there is any. */
   latestRttMs = 0;
+  /** That of the latest packet. */
+  packetRttMs = 0;
   /** Newly acknowledged by it. */
   newlyAckedBytes = 0;
   private newest = -1;
+  private lowest = 0;
+  private lastSent = -1;
 
   /** @param lowest no packet below is in flight or will be told of. */
   onSent(nowMs: number, packetNumber: number, bytes: number, inFlightBytes: number, lowest: number): void {
@@ -71,6 +79,9 @@ export class DeliveryRate {
     rows[row + FIRST_SENT_AT] = this.firstSentAtMs;
     rows[row + LOST] = this.lostBytes;
     rows[row + IN_FLIGHT] = this.isAppLimited ? -inFlightBytes : inFlightBytes;
+    rows[row + RTT] = 0;
+    this.lastSent = packetNumber;
+    this.lowest = lowest;
   }
 
   private grow(packetNumber: number, lowest: number): void {
@@ -100,7 +111,10 @@ export class DeliveryRate {
     this.deliveredAtMs = nowMs;
     this.newlyAckedBytes += bytes;
     if (packetNumber > this.newest) this.newest = packetNumber;
-    const rttMs = nowMs - (this.rows[(packetNumber & this.mask) * COLUMNS + SENT_AT] as number);
+    const row = (packetNumber & this.mask) * COLUMNS;
+    const rttMs = nowMs - (this.rows[row + SENT_AT] as number);
+    this.rows[row + RTT] = rttMs;
+    this.packetRttMs = rttMs;
     if (rttMs < this.sampleRttMs) this.sampleRttMs = rttMs;
     this.latestRttMs = this.sampleRttMs;
   }
@@ -131,6 +145,22 @@ export class DeliveryRate {
   onLost(packetNumber: number, bytes: number): void {
     this.lostBytes += bytes;
     this.select(packetNumber);
+  }
+
+  /** @returns the longer round trip of the packets next to this one, before and behind it, that were acknowledged; Infinity for none near, in ms. */
+  neighboursRttMs(packetNumber: number): number {
+    const pairMs = Math.max(this.nearestRttMs(packetNumber, -1), this.nearestRttMs(packetNumber, 1));
+    return pairMs > 0 ? pairMs : Number.POSITIVE_INFINITY;
+  }
+
+  private nearestRttMs(packetNumber: number, step: 1 | -1): number {
+    for (let distance = 1; distance <= NEIGHBOURS; distance++) {
+      const n = packetNumber + step * distance;
+      if (n < this.lowest || n > this.lastSent) return 0;
+      const rttMs = this.rows[(n & this.mask) * COLUMNS + RTT] as number;
+      if (rttMs > 0) return rttMs;
+    }
+    return 0;
   }
 
   private select(packetNumber: number): number {

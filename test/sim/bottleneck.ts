@@ -4,6 +4,7 @@
 import type { CongestionControllerFactory } from "../../src/transport/congestion-controller.ts";
 import type { EcnState } from "../../src/transport/ecn-validation.ts";
 import { BulkReceiver, BulkSender } from "./bulk-flow.ts";
+import type { Host } from "./host.ts";
 import type { LinkSettings } from "./link.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { World } from "./world.ts";
@@ -23,6 +24,8 @@ export interface BottleneckSettings {
   readonly durationMs: number;
   /** A key is pressed beside the first flow this often. */
   readonly keystrokeMs?: number;
+  /** Each program stands still for up to so long, every other millisecond or so, as on a machine that has other things to do; never unless told. */
+  readonly pauseMs?: number;
   /** What else the slow link does. */
   readonly link?: Partial<LinkSettings>;
   readonly seed?: number;
@@ -53,6 +56,8 @@ export interface BottleneckFigures {
 /** A queue never holds less than this: routers do not come with less. */
 const QUEUE_BYTES_MIN = 3 * 1500;
 const SAMPLE_MS = 2;
+/** From the end of a pause to the next one, in the mean. */
+const PAUSES_APART_MS = 1;
 
 export function runBottleneck(settings: BottleneckSettings): BottleneckFigures {
   const {
@@ -87,6 +92,10 @@ export function runBottleneck(settings: BottleneckSettings): BottleneckFigures {
     if (i > 0) world.runFor(staggerMs);
     const { receiver, there } = receivers[i] as (typeof receivers)[number];
     host.input((nowMs) => sender.start(nowMs, random.fork(`flow ${i}`), congestion, receiver, there.address));
+  }
+  if (settings.pauseMs !== undefined) {
+    for (const each of [host, ...receivers.map(({ there }) => there)])
+      disturb(world, each, settings.pauseMs, random.fork(`pauses of ${each.name}`));
   }
   if (settings.keystrokeMs !== undefined) press(world, host, sender, settings.keystrokeMs);
   world.runFor(warmUpMs);
@@ -132,5 +141,16 @@ function press(world: World, host: ReturnType<World["addHost"]>, sender: BulkSen
     const flow = sender.flows[0];
     if (flow !== undefined && isConnected(flow.connection.state)) host.input((nowMs) => flow.press(nowMs));
     press(world, host, sender, everyMs);
+  });
+}
+
+/** Lets the host's program do nothing for a while, again and again; what comes meanwhile it finds in its socket. */
+function disturb(world: World, host: Host, pauseMs: number, random: SeededRandom): void {
+  world.after(random.fraction() * 2 * PAUSES_APART_MS, () => {
+    host.pause({ packets: "buffered" });
+    world.after(random.fraction() * pauseMs, () => {
+      host.resume();
+      disturb(world, host, pauseMs, random);
+    });
   });
 }

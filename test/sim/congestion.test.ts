@@ -75,6 +75,20 @@ test("bbr has nine tenths of what a link can carry that loses 1 or 3 %, whatever
   }
 });
 
+test("bbr has them as well where programs stand still every other moment, and with a queue that takes their bursts", () => {
+  for (const [rateMbps, rttMs, pauseMs] of [
+    [10, 5, 2],
+    [100, 5, 1],
+    [100, 5, 2],
+    [100, 50, 4],
+  ] as const) {
+    const link = { rateMbps, rttMs, lossProbability: 0.03, bufferBdp: 1, warmUpMs: 1_000 + 17 * rttMs };
+    const { utilisation } = runBottleneck({ ...link, pauseMs, flows: [bbr], durationMs: 4_000 });
+    const what = `${rateMbps} Mbit/s, ${rttMs} ms, up to ${pauseMs} ms late: ${percent(utilisation)}`;
+    assert.ok(utilisation >= 0.9 * UTILISATION_MAX * 0.97, what);
+  }
+});
+
 test("cubic alone uses a link as others' CUBIC does, behind a shorter queue: half of it where the buffer is large", () => {
   for (const [rateMbps, rttMs, bufferBdp, queueShareMax] of [
     [10, 5, 1, 1.02],
@@ -241,6 +255,20 @@ test("two flows with BBR share a link fairly, in small buffers and in large ones
 
 test("a flow with BBR and one with CUBIC leave each other a good part", () => {
   sharesFairly(["bbr", "cubic"], 0.85);
+});
+
+test("a flow with BBR leaves one with CUBIC its part where both programs stand still every other moment", () => {
+  for (const [bufferBdp, jainMin] of [
+    [0.3, 0.75],
+    [1, 0.95],
+  ] as const) {
+    const link = { rateMbps: 10, rttMs: 20, bufferBdp, lossProbability: 0, staggerMs: 1_000, warmUpMs: 5_000 };
+    const indices = SEEDS.map(
+      (seed) => runBottleneck({ ...link, flows: [bbr, cubic], pauseMs: 2, durationMs: 20_000, seed }).fairness,
+    );
+    const mean = indices.reduce((sum, index) => sum + index, 0) / indices.length;
+    assert.ok(mean >= jainMin, `${bufferBdp} BDP: Jain's index ${indices.map((n) => n.toFixed(3)).join(", ")}`);
+  }
 });
 
 test("a megabyte takes no more packets than full ones of data, and one acknowledgement for two", () => {

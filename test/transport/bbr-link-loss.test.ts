@@ -1,39 +1,80 @@
-// What a link loses by itself, as BBR takes it from rounds without a queue.
+// What a link loses by itself, as BBR takes it from packets that have waited less than others.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BbrLinkLoss } from "../../src/transport/bbr-link-loss.ts";
+import { SeededRandom } from "../sim/seeded-random.ts";
 
-/** A round of a megabyte in which the longest round trip was this, on a path of 50 ms. */
-function round(loss: BbrLinkLoss, rttMs: number, lostBytes: number): void {
-  loss.onAck(50, 50);
-  loss.onAck(rttMs, 50);
-  loss.endRound(1_000_000 - lostBytes, lostBytes);
+const PACKET_BYTES = 1_400;
+const MIN_RTT_MS = 50;
+
+interface Link {
+  /** What the packets have waited in this round, in the mean and at the most. */
+  readonly queueMs: (round: number) => number;
+  /** By how much programs are late, at the most. */
+  readonly noiseMs: number;
+  /** Of packets that waited so long. */
+  readonly lossProbability: (queueMs: number) => number;
 }
 
-test("what is lost in rounds without a queue is the link's own", () => {
-  const loss = new BbrLinkLoss();
-  assert.equal(loss.share, 0);
-  for (let i = 0; i < 4; i++) round(loss, 51, 30_000);
-  assert.ok(Math.abs(loss.share - 0.03) < 1e-9, `${loss.share}`);
+/** Rounds of a hundred packets, whose queue changes little within one. */
+function watch(loss: BbrLinkLoss, link: Link, rounds: number, seed = 1): void {
+  const random = new SeededRandom(seed);
+  for (let round = 0; round < rounds; round++) {
+    const rttMs: number[] = [];
+    const lost: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      const queueMs = link.queueMs(round + i / 100);
+      if (random.chance(link.lossProbability(queueMs))) lost.push(i);
+      else rttMs[i] = MIN_RTT_MS + queueMs + random.fraction() * link.noiseMs;
+    }
+    for (const ms of rttMs) if (ms !== undefined) loss.onAcked(ms, PACKET_BYTES);
+    for (const i of lost) {
+      const before = rttMs.slice(0, i).findLast((ms) => ms !== undefined) ?? 0;
+      const behind = rttMs.slice(i).find((ms) => ms !== undefined) ?? 0;
+      loss.onLost(Math.max(before, behind), PACKET_BYTES);
+    }
+    loss.endRound(MIN_RTT_MS);
+  }
+}
+
+/** A queue that others fill within twenty rounds, and then let go. */
+const sawtooth = (round: number): number => (round % 20) / 2;
+
+test("what is lost whatever it has waited is the link's own, with programs that are late and without", () => {
+  for (const noiseMs of [0, 0.5, 5, 20]) {
+    const loss = new BbrLinkLoss();
+    assert.equal(loss.share, 0);
+    watch(loss, { queueMs: sawtooth, noiseMs, lossProbability: () => 0.03 }, 100);
+    assert.ok(Math.abs(loss.share - 0.03) < 0.012, `${noiseMs} ms: ${loss.share}`);
+  }
 });
 
-test("losses with a queue, and in the round behind one, are not", () => {
+test("what a full queue drops is not, though a program is late by a part of the queue", () => {
+  for (const noiseMs of [0, 0.5, 3]) {
+    const loss = new BbrLinkLoss();
+    watch(loss, { queueMs: sawtooth, noiseMs, lossProbability: (ms) => (ms > 9 ? 0.3 : 0) }, 200);
+    assert.ok(loss.share < 0.002, `${noiseMs} ms: ${loss.share}`);
+  }
+});
+
+test("of a queue that is always full nothing is taken for the link's own", () => {
   const loss = new BbrLinkLoss();
-  for (let i = 0; i < 6; i++) round(loss, i % 2 === 0 ? 60 : 50, 30_000);
+  watch(loss, { queueMs: () => 10, noiseMs: 0.5, lossProbability: () => 0.03 }, 100);
   assert.equal(loss.share, 0);
 });
 
 test("it is forgotten when the link stops losing, and one early loss is no share", () => {
+  const link = { queueMs: sawtooth, noiseMs: 0.5 };
+  const early = new BbrLinkLoss();
+  early.onAcked(51, PACKET_BYTES);
+  early.onAcked(50, PACKET_BYTES);
+  early.endRound(MIN_RTT_MS);
+  early.onLost(50, PACKET_BYTES);
+  assert.ok(early.share > 0 && early.share < 0.01, `${early.share} after one of three packets`);
   const loss = new BbrLinkLoss();
-  loss.onAck(50, 50);
-  loss.endRound(0, 0);
-  round(loss, 50, 0);
-  loss.onAck(50, 50);
-  loss.endRound(1_000, 1_000);
-  assert.ok(loss.share < 0.01, `${loss.share} after one of two packets`);
-  for (let i = 0; i < 4; i++) round(loss, 50, 50_000);
-  assert.ok(loss.share > 0.04, `${loss.share}`);
-  for (let i = 0; i < 8; i++) round(loss, 50, 0);
-  assert.ok(loss.share < 0.002, `${loss.share}`);
+  watch(loss, { ...link, lossProbability: () => 0.05 }, 100);
+  assert.ok(loss.share > 0.03, `${loss.share}`);
+  watch(loss, { ...link, lossProbability: () => 0 }, 150);
+  assert.ok(loss.share < 0.004, `${loss.share}`);
 });

@@ -134,6 +134,27 @@ test("rows are used again: a long transfer takes no more memory than its flight"
     if (n >= 10) rate.onAcked(n, n - 10, BYTES);
   }
   const rows = (rate as unknown as { rows: Float64Array }).rows;
-  assert.ok(rows.length <= 16 * 6, `${rows.length}`);
+  assert.ok(rows.length <= 16 * 7, `${rows.length}`);
   assert.equal(rate.deliveredBytes, (100_000 - 10) * BYTES);
+});
+
+test("the neighbours of a packet are the nearest that were acknowledged, on either side, and of them the slower one counts", () => {
+  const sender = new Sender();
+  for (let n = 0; n < 30; n++) sender.send(n, 1);
+  assert.equal(sender.rate.neighboursRttMs(15), Number.POSITIVE_INFINITY, "none is there yet");
+  sender.ack(60, 17);
+  assert.equal(sender.rate.neighboursRttMs(15), 43);
+  sender.ack(62, 16);
+  assert.equal(sender.rate.neighboursRttMs(15), 46, "the nearer one");
+  sender.ack(63, 13);
+  assert.equal(sender.rate.neighboursRttMs(15), 50, "the one before it waited longer");
+  assert.equal(sender.rate.neighboursRttMs(0), Number.POSITIVE_INFINITY, "too far away");
+  assert.equal(sender.rate.neighboursRttMs(29), Number.POSITIVE_INFINITY);
+  // The rows of the first packets are those of packets that were sent again and again since.
+  for (let n = 30; n < 200; n++) {
+    sender.send(100 + n, 1);
+    sender.ack(150 + n, n);
+  }
+  sender.send(400, 2);
+  assert.equal(sender.rate.neighboursRttMs(201), 50);
 });

@@ -50,8 +50,8 @@ export const directOptions = {
 
 export const congestionOption = {
   ...single,
-  defaultDescription: "cubic",
-  describe: "Congestion control of what this side sends: cubic or bbr",
+  defaultDescription: "auto",
+  describe: "Congestion control of what this side sends: auto, cubic or bbr",
 } as const;
 
 export const resumeOption = {

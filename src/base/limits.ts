@@ -73,14 +73,39 @@ export const BBR_QUEUE_SAMPLES = 8;
  * What it loses of packets that have waited less than usual, in the mean of so many rounds, is the link's own. It is remembered for half as many
  * bytes up to so many, and counts for little before there are some.
  */
-export const BBR_LINK_LOSS_ROUNDS = 8;
+export const LINK_LOSS_ROUNDS = 8;
+/** The mean of a round of fewer packets says little. */
+export const LINK_LOSS_ROUND_PAIRS = 8;
+/** Who has waited for no more than this part of the round trip has not waited, even where nobody ever does. */
+export const LINK_LOSS_NO_WAIT = 1.05;
 /** A small flight has no luck more often: of its own loss, two standard deviations more are no surprise. */
-export const BBR_LINK_LOSS_DEVIATIONS = 2;
-export const BBR_LINK_LOSS_BYTES = 1_500_000;
-export const BBR_LINK_LOSS_BYTES_MIN = 190_000;
+export const LINK_LOSS_DEVIATIONS = 2;
+export const LINK_LOSS_BYTES = 1_500_000;
+export const LINK_LOSS_BYTES_MIN = 190_000;
 /** What is left of a bound after losses, and what part of the long-term bound is left to others. */
 export const BBR_BETA = 0.7;
 export const BBR_HEADROOM = 0.15;
+/** BBR takes over from CUBIC, on trial, after so many cuts in a row that no queue was behind. */
+export const AUTO_CUTS = 3;
+/**
+ * It is judged every so many round trips, of so many bytes at least: it may lose so many times what CUBIC lost, which is known from a handful
+ * of packets, and a little for each time that it is faster. Where three flows met in a queue of five packets BBR was not twice as
+ * fast, and lost 15 % in place of 3; where a link itself loses packets it is three to thirty times as fast.
+ */
+export const AUTO_TRIAL_ROUNDS = 16;
+export const AUTO_TRIAL_BYTES = 200_000;
+export const AUTO_LOSS_FACTOR = 1.5;
+export const AUTO_LOSS_FOR_GAIN = 0.01;
+/** A path that never held as many packets in a queue, in the mean of a round trip, could be losing them for want of one. */
+export const AUTO_QUEUE_PACKETS = 8;
+/** One part of it may go wrong: the first one, where it finds the path's rate, often does. */
+export const AUTO_BAD_TRIALS = 2;
+/** The next trial comes so much later at the earliest, twice as much after each that fails, and no later than this. */
+export const AUTO_PAUSE_MS = 10_000;
+export const AUTO_PAUSE_MS_MAX = 600_000;
+/** It hands back when the link has lost fewer packets by itself for so long: as many cuts would have been too few to matter. */
+export const AUTO_OWN_LOSSES = 4;
+export const AUTO_REVIEW_MS = 30_000;
 /** Probes for bandwidth are this long apart (§5.3.3.5.3), or as many round trips as Reno needs to grow by a flight, up to … */
 export const BBR_PROBE_WAIT_MS = 2_000;
 export const BBR_PROBE_WAIT_SPREAD_MS = 1_000;

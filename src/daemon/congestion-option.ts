@@ -7,7 +7,6 @@ import { UsageError } from "./usage-error.ts";
 export function parseCongestionOption(text: string | undefined): CongestionName {
   const name = text ?? CONGESTION_DEFAULT;
   if (Object.hasOwn(congestionControllers, name)) return name as CongestionName;
-  throw new UsageError(
-    `--congestion ${name} is not known; expected ${Object.keys(congestionControllers).join(" or ")}`,
-  );
+  const [first, ...others] = Object.keys(congestionControllers).reverse();
+  throw new UsageError(`--congestion ${name} is not known; expected ${others.reverse().join(", ")} or ${first}`);
 }

@@ -5,7 +5,6 @@
 import {
   BBR_BETA,
   BBR_EXTRA_ACKED_ROUNDS,
-  BBR_LINK_LOSS_DEVIATIONS,
   BBR_LOSS_THRESHOLD,
   BBR_LOSS_THRESHOLD_NO_QUEUE,
   BBR_LOSSES_NO_QUEUE,
@@ -15,12 +14,13 @@ import {
   BBR_QUEUE_SEEN,
   BBR_QUEUE_SEEN_BYTES,
   BBR_QUEUE_SHARE,
+  LINK_LOSS_DEVIATIONS,
 } from "../base/limits.ts";
-import { BbrLinkLoss } from "./bbr-link-loss.ts";
 import { DeliveryRate } from "./delivery-rate.ts";
+import { LinkLoss } from "./link-loss.ts";
 
 export class BbrModel {
-  readonly rate = new DeliveryRate();
+  readonly rate: DeliveryRate;
 
   /** Round trips so far, and whether the latest acknowledgement began one. */
   roundCount = 0;
@@ -49,7 +49,7 @@ export class BbrModel {
   private extraAckedFromMs = 0;
   private extraAckedBytes = 0;
 
-  private readonly linkLoss = new BbrLinkLoss();
+  private readonly linkLoss: LinkLoss;
   /** The least round trips of this round and of the one before: what all of a round has waited is a queue, and not a process that was late. */
   private roundRttMs = Number.POSITIVE_INFINITY;
   private roundSamples = 0;
@@ -75,6 +75,12 @@ export class BbrModel {
   private savedBytesPerMs = 0;
   private savedShortTermBytes = 0;
   private savedLongTermBytes = 0;
+
+  /** @param linkLoss both know the path already where it is not a new one. */
+  constructor(rate = new DeliveryRate(), linkLoss = new LinkLoss()) {
+    this.rate = rate;
+    this.linkLoss = linkLoss;
+  }
 
   get maxBytesPerMs(): number {
     return Math.max(this.cycleBytesPerMs, this.lastCycleBytesPerMs);
@@ -280,7 +286,7 @@ export class BbrModel {
   /** Of so much in flight may be lost: behind a queue what the link loses in any case and a little, and more where it has no luck. */
   private allowedLossBytes(inFlightBytes: number, packetBytes: number): number {
     const { share } = this.linkLoss;
-    const luckBytes = BBR_LINK_LOSS_DEVIATIONS * Math.sqrt(share * inFlightBytes * packetBytes);
+    const luckBytes = LINK_LOSS_DEVIATIONS * Math.sqrt(share * inFlightBytes * packetBytes);
     const most = BBR_LOSS_THRESHOLD_NO_QUEUE;
     const threshold = this.isQueueSeen ? Math.min(share + BBR_LOSS_THRESHOLD, most) : most;
     return threshold * inFlightBytes + luckBytes;

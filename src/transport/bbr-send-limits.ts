@@ -32,10 +32,10 @@ export class BbrSendLimits {
    */
   wasSilent = false;
 
-  constructor(model: BbrModel, packetBytes: number) {
+  constructor(model: BbrModel, packetBytes: number, windowBytes = INITIAL_WINDOW_PACKETS * packetBytes) {
     this.model = model;
     this.packetBytes = packetBytes;
-    this.windowBytes = INITIAL_WINDOW_PACKETS * packetBytes;
+    this.windowBytes = Math.max(windowBytes, this.minWindowBytes);
   }
 
   pacingBytesPerMs(rtt: RttEstimator): number {

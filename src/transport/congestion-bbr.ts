@@ -37,7 +37,7 @@ type AckPhase = "none" | "refilling" | "starting" | "feedback" | "stopping";
 
 export class CongestionBbr implements CongestionController {
   readonly name = "bbr";
-  readonly model = new BbrModel();
+  readonly model: BbrModel;
   private readonly fullPipe = new BbrFullPipe();
   private readonly limits: BbrSendLimits;
   state: BbrState = "startup";
@@ -63,8 +63,10 @@ export class CongestionBbr implements CongestionController {
   private stateBeforeLoss: BbrState | undefined;
   private seed = 1;
 
-  constructor(packetBytes: number) {
-    this.limits = new BbrSendLimits(this.model, packetBytes);
+  /** @param model of a path that is known already, and what may be in flight there; a new path unless given. */
+  constructor(packetBytes: number, model = new BbrModel(), windowBytes?: number) {
+    this.model = model;
+    this.limits = new BbrSendLimits(model, packetBytes, windowBytes);
   }
 
   get windowBytes(): number {

@@ -67,6 +67,12 @@ export class CongestionCubic implements CongestionController {
     this.window = INITIAL_WINDOW_PACKETS * packetBytes;
   }
 
+  /** Begins past slow start, with what another controller has found that the path holds. */
+  startAt(windowBytes: number): void {
+    this.window = Math.min(windowBytes, WINDOW_BYTES_MAX);
+    this.thresholdBytes = this.window;
+  }
+
   get windowBytes(): number {
     return this.window;
   }

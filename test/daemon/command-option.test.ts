@@ -72,11 +72,11 @@ test("--resume-timeout takes seconds, minutes or hours, from one minute to a day
   }
 });
 
-test("--congestion names a controller that there is, and CUBIC is used unless told", () => {
-  assert.equal(parseCongestionOption(undefined), "cubic");
+test("--congestion names a controller that there is, and they are chosen between by the path unless told", () => {
+  assert.equal(parseCongestionOption(undefined), "auto");
   assert.equal(parseCongestionOption("bbr"), "bbr");
   for (const name of ["", "reno", "BBR", "toString"]) {
-    assert.throws(() => parseCongestionOption(name), /expected cubic or bbr/, name);
+    assert.throws(() => parseCongestionOption(name), /expected auto, cubic or bbr/, name);
   }
 });
 

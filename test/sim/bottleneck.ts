@@ -28,6 +28,8 @@ export interface BottleneckSettings {
   readonly pauseMs?: number;
   /** What else the slow link does. */
   readonly link?: Partial<LinkSettings>;
+  /** What becomes of the slow link, so long after the last flow's start. */
+  readonly change?: { readonly afterMs: number; readonly link: Partial<LinkSettings> };
   readonly seed?: number;
 }
 
@@ -98,9 +100,11 @@ export function runBottleneck(settings: BottleneckSettings): BottleneckFigures {
       disturb(world, each, settings.pauseMs, random.fork(`pauses of ${each.name}`));
   }
   if (settings.keystrokeMs !== undefined) press(world, host, sender, settings.keystrokeMs);
+  const link = host.attachment.up;
+  const { change } = settings;
+  if (change !== undefined) world.after(change.afterMs, () => link.change(change.link));
   world.runFor(warmUpMs);
 
-  const link = host.attachment.up;
   const before = receivers.map(({ receiver }) => receiver.receivedBytes);
   const packetsBefore = {
     data: host.datagramsSent,

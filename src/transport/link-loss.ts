@@ -1,14 +1,25 @@
 // What a link loses by itself, whatever is in flight: radio, a bad cable, a policer elsewhere. BBR bounds a flight of which too much
-// was lost, and has to know how much of that is its own doing.
+// was lost, and has to know how much of that is its own doing; and whether CUBIC is of any use on a path depends on it.
 //
 // A full queue drops what comes while it is full, so that the packets before and behind the lost one have waited. A link's own loss
 // strikes whatever waits or does not. So only packets count that are in neither case's doubt, on both sides of the fraction: those between
 // neighbours that have waited less than half as long as is usual. Where programs are late now and then, what is usual is longer, and the
 // division a little blurred; a time that had to be told from noise it does not need.
 
-import { BBR_LINK_LOSS_BYTES, BBR_LINK_LOSS_BYTES_MIN, BBR_LINK_LOSS_ROUNDS } from "../base/limits.ts";
+import {
+  LINK_LOSS_BYTES,
+  LINK_LOSS_BYTES_MIN,
+  LINK_LOSS_NO_WAIT,
+  LINK_LOSS_ROUND_PAIRS,
+  LINK_LOSS_ROUNDS,
+} from "../base/limits.ts";
 
-export class BbrLinkLoss {
+export class LinkLoss {
+  /** Packets, and bytes, that the link has lost by itself. They only grow, and tell of those alone that are beyond doubt. */
+  ownLosses = 0;
+  ownLostBytes = 0;
+  /** The longest mean of a round's pairs since somebody has set this to 0, in ms. */
+  longestRoundMs = 0;
   private lostBytes = 0;
   private sentBytes = 0;
   private lastRttMs = 0;
@@ -30,6 +41,8 @@ export class BbrLinkLoss {
   /** @param pairMs the longer round trip of the packets that were sent before and behind the lost one; Infinity where none is known. */
   onLost(pairMs: number, bytes: number): void {
     if (pairMs >= this.splitMs) return;
+    this.ownLosses++;
+    this.ownLostBytes += bytes;
     this.lostBytes += bytes;
     this.sentBytes += bytes;
   }
@@ -37,12 +50,14 @@ export class BbrLinkLoss {
   /** @param minRttMs of the path. */
   endRound(minRttMs: number): void {
     if (this.roundPairs === 0) return;
-    const part = this.meanMs === 0 ? 1 : 1 / BBR_LINK_LOSS_ROUNDS;
-    this.meanMs += (this.roundSumMs / this.roundPairs - this.meanMs) * part;
-    this.splitMs = (minRttMs + this.meanMs) / 2;
+    const roundMs = this.roundSumMs / this.roundPairs;
+    // An acknowledgement that was held back makes a small round a long one.
+    if (this.roundPairs >= LINK_LOSS_ROUND_PAIRS) this.longestRoundMs = Math.max(this.longestRoundMs, roundMs);
+    this.meanMs += (roundMs - this.meanMs) * (this.meanMs === 0 ? 1 : 1 / LINK_LOSS_ROUNDS);
+    this.splitMs = Math.max((minRttMs + this.meanMs) / 2, minRttMs * LINK_LOSS_NO_WAIT);
     this.roundSumMs = 0;
     this.roundPairs = 0;
-    if (this.sentBytes > BBR_LINK_LOSS_BYTES) {
+    if (this.sentBytes > LINK_LOSS_BYTES) {
       this.lostBytes /= 2;
       this.sentBytes /= 2;
     }
@@ -50,6 +65,6 @@ export class BbrLinkLoss {
 
   /** Of what is sent, 0 to 1; little while little is known. */
   get share(): number {
-    return this.lostBytes / Math.max(this.sentBytes, BBR_LINK_LOSS_BYTES_MIN);
+    return this.lostBytes / Math.max(this.sentBytes, LINK_LOSS_BYTES_MIN);
   }
 }

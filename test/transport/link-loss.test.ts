@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BbrLinkLoss } from "../../src/transport/bbr-link-loss.ts";
+import { LinkLoss } from "../../src/transport/link-loss.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 
 const PACKET_BYTES = 1_400;
@@ -18,7 +18,7 @@ interface Link {
 }
 
 /** Rounds of a hundred packets, whose queue changes little within one. */
-function watch(loss: BbrLinkLoss, link: Link, rounds: number, seed = 1): void {
+function watch(loss: LinkLoss, link: Link, rounds: number, seed = 1): void {
   const random = new SeededRandom(seed);
   for (let round = 0; round < rounds; round++) {
     const rttMs: number[] = [];
@@ -43,7 +43,7 @@ const sawtooth = (round: number): number => (round % 20) / 2;
 
 test("what is lost whatever it has waited is the link's own, with programs that are late and without", () => {
   for (const noiseMs of [0, 0.5, 5, 20]) {
-    const loss = new BbrLinkLoss();
+    const loss = new LinkLoss();
     assert.equal(loss.share, 0);
     watch(loss, { queueMs: sawtooth, noiseMs, lossProbability: () => 0.03 }, 100);
     assert.ok(Math.abs(loss.share - 0.03) < 0.012, `${noiseMs} ms: ${loss.share}`);
@@ -52,27 +52,27 @@ test("what is lost whatever it has waited is the link's own, with programs that 
 
 test("what a full queue drops is not, though a program is late by a part of the queue", () => {
   for (const noiseMs of [0, 0.5, 3]) {
-    const loss = new BbrLinkLoss();
+    const loss = new LinkLoss();
     watch(loss, { queueMs: sawtooth, noiseMs, lossProbability: (ms) => (ms > 9 ? 0.3 : 0) }, 200);
     assert.ok(loss.share < 0.002, `${noiseMs} ms: ${loss.share}`);
   }
 });
 
 test("of a queue that is always full nothing is taken for the link's own", () => {
-  const loss = new BbrLinkLoss();
+  const loss = new LinkLoss();
   watch(loss, { queueMs: () => 10, noiseMs: 0.5, lossProbability: () => 0.03 }, 100);
   assert.equal(loss.share, 0);
 });
 
 test("it is forgotten when the link stops losing, and one early loss is no share", () => {
   const link = { queueMs: sawtooth, noiseMs: 0.5 };
-  const early = new BbrLinkLoss();
+  const early = new LinkLoss();
   early.onAcked(51, PACKET_BYTES);
   early.onAcked(50, PACKET_BYTES);
   early.endRound(MIN_RTT_MS);
   early.onLost(50, PACKET_BYTES);
   assert.ok(early.share > 0 && early.share < 0.01, `${early.share} after one of three packets`);
-  const loss = new BbrLinkLoss();
+  const loss = new LinkLoss();
   watch(loss, { ...link, lossProbability: () => 0.05 }, 100);
   assert.ok(loss.share > 0.03, `${loss.share}`);
   watch(loss, { ...link, lossProbability: () => 0 }, 150);

@@ -85,8 +85,14 @@ export const LINK_LOSS_BYTES_MIN = 190_000;
 /** What is left of a bound after losses, and what part of the long-term bound is left to others. */
 export const BBR_BETA = 0.7;
 export const BBR_HEADROOM = 0.15;
-/** BBR takes over from CUBIC, on trial, after so many cuts in a row that no queue was behind. */
-export const AUTO_CUTS = 3;
+/**
+ * BBR takes over from CUBIC, on trial, where a hundred to one speaks for losses that are the link's own: that they strike packets which have not
+ * waited as often as any, against a fifth of that. Three cuts are enough where nobody waits, twenty where programs are late.
+ */
+export const AUTO_EVIDENCE = Math.log(100);
+export const AUTO_SHARE_DIVISOR = 5;
+/** So few packets, or all but so few, have waited less than usual: more would make one loss decide. */
+export const AUTO_SHARE_MIN = 0.05;
 /**
  * It is judged every so many round trips, of so many bytes at least: it may lose so many times what CUBIC lost, which is known from a handful
  * of packets, and a little for each time that it is faster. Where three flows met in a queue of five packets BBR was not twice as

@@ -4,7 +4,7 @@
 // treat us. Where radio or a bad cable loses them it is wrong each time, and a hundredth of the packets lost leaves a fiftieth of the rate. BBR
 // pays little heed to losses, at the price of longer queues and of a little of a clean link's rate.
 //
-//     CUBIC   until some cuts of the window in a row had no queue behind them (link-loss.ts), then BBR on trial
+//     CUBIC   until cuts of the window that had no queue behind them (link-loss.ts) are too many for chance, then BBR on trial
 //     trial   as long as it loses about as much as CUBIC did, for what a link loses by itself does not depend on us, or is many times
 //             as fast, and a queue is seen to grow where BBR probes for one. Otherwise the queue was only too short to be seen: back to
 //             CUBIC, and no trial for a while, longer each time
@@ -12,7 +12,7 @@
 
 import {
   AUTO_BAD_TRIALS,
-  AUTO_CUTS,
+  AUTO_EVIDENCE,
   AUTO_LOSS_FACTOR,
   AUTO_LOSS_FOR_GAIN,
   AUTO_OWN_LOSSES,
@@ -20,6 +20,8 @@ import {
   AUTO_PAUSE_MS_MAX,
   AUTO_QUEUE_PACKETS,
   AUTO_REVIEW_MS,
+  AUTO_SHARE_DIVISOR,
+  AUTO_SHARE_MIN,
   AUTO_TRIAL_BYTES,
   AUTO_TRIAL_ROUNDS,
   INITIAL_WINDOW_PACKETS,
@@ -76,8 +78,9 @@ export class CongestionAuto implements CongestionController {
   private roundEndsAtBytes = 0;
   /** The link's own losses that have been counted already. */
   private seenOwnBytes = 0;
-  /** Cuts in a row that no queue was behind, and the time since the first of them. */
-  private ownCuts = 0;
+  /** That the link loses packets by itself, as a logarithm of odds; what the last cut had of it, and the time since there is any. */
+  private evidence = 0;
+  private lastEvidence = 0;
   private readonly span = new Span(this.rate);
   private pausedUntilMs = 0;
   private pauseMs = AUTO_PAUSE_MS;
@@ -170,10 +173,23 @@ export class CongestionAuto implements CongestionController {
     const ownBytes = this.linkLoss.ownLostBytes - this.seenOwnBytes;
     this.seenOwnBytes = this.linkLoss.ownLostBytes;
     if (this.cubic.windowBytes === beforeBytes) return;
-    // Where nothing comes through any more the path is not a bad one: it is cut.
-    this.ownCuts = persistent || ownBytes < bytes ? 0 : this.ownCuts + 1;
-    if (this.ownCuts === 1) this.span.begin(nowMs);
-    if (this.ownCuts >= AUTO_CUTS && nowMs >= this.pausedUntilMs) this.beginBbr(nowMs);
+    if (persistent) {
+      // Where nothing comes through any more the path is not a bad one: it is cut.
+      this.evidence = 0;
+      return;
+    }
+    if (this.evidence === 0) this.span.begin(nowMs);
+    this.weigh(ownBytes >= bytes);
+    if (this.evidence >= AUTO_EVIDENCE && nowMs >= this.pausedUntilMs) this.beginBbr(nowMs);
+  }
+
+  /** Wald's sequential test: whether losses are as often the link's own as they would be if all of them were, or a fifth of that. */
+  private weigh(isOwn: boolean): void {
+    const share = Math.min(Math.max(this.linkLoss.tellableShare, AUTO_SHARE_MIN), 1 - AUTO_SHARE_MIN);
+    const other = share / AUTO_SHARE_DIVISOR;
+    const evidence = isOwn ? Math.log(share / other) : Math.log((1 - share) / (1 - other));
+    this.evidence = Math.max(0, this.evidence + evidence);
+    this.lastEvidence = evidence;
   }
 
   onCongestionExperienced(nowMs: number, sentAtMs: number): void {
@@ -184,7 +200,8 @@ export class CongestionAuto implements CongestionController {
   onSpuriousLoss(): void {
     this.current.onSpuriousLoss();
     // Packets that overtake one another are no loss.
-    this.ownCuts = Math.max(0, this.ownCuts - 1);
+    this.evidence = Math.max(0, this.evidence - Math.max(0, this.lastEvidence));
+    this.lastEvidence = 0;
   }
 
   setPacketBytes(bytes: number): void {
@@ -253,7 +270,8 @@ export class CongestionAuto implements CongestionController {
     this.bbr = undefined;
     this.cubic = this.makeCubic(this.packetBytes);
     this.cubic.startAt(Math.max(pathBytes, INITIAL_WINDOW_PACKETS * this.packetBytes));
-    this.ownCuts = 0;
+    this.evidence = 0;
+    this.lastEvidence = 0;
     this.seenOwnBytes = this.linkLoss.ownLostBytes;
     this.roundEndsAtBytes = this.rate.deliveredBytes;
   }

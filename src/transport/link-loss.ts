@@ -26,6 +26,8 @@ export class LinkLoss {
   /** Of the round so far, and of the latest rounds: the longer round trips of pairs of neighbours, in ms. */
   private roundSumMs = 0;
   private roundPairs = 0;
+  private roundBelow = 0;
+  private belowShare = 0;
   private meanMs = 0;
   /** Between neighbours that were both faster than this a packet has met no queue; 0 before a round is over. */
   private splitMs = 0;
@@ -35,7 +37,9 @@ export class LinkLoss {
     this.lastRttMs = rttMs;
     this.roundSumMs += pairMs;
     this.roundPairs++;
-    if (pairMs < this.splitMs) this.sentBytes += bytes;
+    if (pairMs >= this.splitMs) return;
+    this.sentBytes += bytes;
+    this.roundBelow++;
   }
 
   /** @param pairMs the longer round trip of the packets that were sent before and behind the lost one; Infinity where none is known. */
@@ -53,14 +57,22 @@ export class LinkLoss {
     const roundMs = this.roundSumMs / this.roundPairs;
     // An acknowledgement that was held back makes a small round a long one.
     if (this.roundPairs >= LINK_LOSS_ROUND_PAIRS) this.longestRoundMs = Math.max(this.longestRoundMs, roundMs);
-    this.meanMs += (roundMs - this.meanMs) * (this.meanMs === 0 ? 1 : 1 / LINK_LOSS_ROUNDS);
+    const part = this.meanMs === 0 ? 1 : 1 / LINK_LOSS_ROUNDS;
+    this.meanMs += (roundMs - this.meanMs) * part;
+    this.belowShare += (this.roundBelow / this.roundPairs - this.belowShare) * part;
     this.splitMs = Math.max((minRttMs + this.meanMs) / 2, minRttMs * LINK_LOSS_NO_WAIT);
     this.roundSumMs = 0;
     this.roundPairs = 0;
+    this.roundBelow = 0;
     if (this.sentBytes > LINK_LOSS_BYTES) {
       this.lostBytes /= 2;
       this.sentBytes /= 2;
     }
+  }
+
+  /** Of how many packets it would be told if they were lost whatever they have waited, 0 to 1. */
+  get tellableShare(): number {
+    return this.belowShare;
   }
 
   /** Of what is sent, 0 to 1; little while little is known. */

@@ -77,7 +77,7 @@ export const LINK_LOSS_ROUNDS = 8;
 /** The mean of a round of fewer packets says little. */
 export const LINK_LOSS_ROUND_PAIRS = 8;
 /** Who has waited for no more than this part of the round trip has not waited, even where nobody ever does. */
-export const LINK_LOSS_NO_WAIT = 1.05;
+export const LINK_LOSS_NO_WAIT = 1.01;
 /** A small flight has no luck more often: of its own loss, two standard deviations more are no surprise. */
 export const LINK_LOSS_DEVIATIONS = 2;
 export const LINK_LOSS_BYTES = 1_500_000;
@@ -86,22 +86,29 @@ export const LINK_LOSS_BYTES_MIN = 190_000;
 export const BBR_BETA = 0.7;
 export const BBR_HEADROOM = 0.15;
 /**
- * BBR takes over from CUBIC, on trial, where a hundred to one speaks for losses that are the link's own: that they strike packets which have not
- * waited as often as any, against a fifth of that. Three cuts are enough where nobody waits, twenty where programs are late.
+ * BBR takes over from CUBIC, on trial, where fifty to one speaks for losses that are the link's own: that they strike packets which have not
+ * waited as often as any, against a fifth of that. Three cuts are enough where nobody waits, fifteen where programs are late.
  */
-export const AUTO_EVIDENCE = Math.log(100);
+export const AUTO_EVIDENCE = Math.log(50);
 export const AUTO_SHARE_DIVISOR = 5;
+/** What is older is forgotten; and of what CUBIC has lost before, which BBR is compared with, all but so many bytes. */
+export const AUTO_EVIDENCE_MS = 30_000;
+export const AUTO_SPAN_BYTES = 4_000_000;
 /** So few packets, or all but so few, have waited less than usual: more would make one loss decide. */
 export const AUTO_SHARE_MIN = 0.05;
 /**
- * It is judged every so many round trips, of so many bytes at least: it may lose so many times what CUBIC lost, which is known from a handful
- * of packets, and a little for each time that it is faster. Where three flows met in a queue of five packets BBR was not twice as
- * fast, and lost 15 % in place of 3; where a link itself loses packets it is three to thirty times as fast.
+ * It is judged every so many round trips, of so many bytes at least. It may lose what CUBIC lost, and a hundredth for each time beyond the second
+ * that it is faster, up to a bound. Both losses are taken with as many standard deviations of doubt: CUBIC's is known from a handful of
+ * packets. Where flows meet in a queue of a few packets BBR is hardly twice as fast, and loses up to 15 % in place of 3; where a link
+ * itself loses packets it is three to thirty times as fast.
  */
 export const AUTO_TRIAL_ROUNDS = 16;
-export const AUTO_TRIAL_BYTES = 200_000;
-export const AUTO_LOSS_FACTOR = 1.5;
+export const AUTO_TRIAL_BYTES = 400_000;
+export const AUTO_DEVIATIONS_BEFORE = 2;
+export const AUTO_DEVIATIONS = 1;
+export const AUTO_GAIN_FREE = 2;
 export const AUTO_LOSS_FOR_GAIN = 0.01;
+export const AUTO_LOSS_FOR_GAIN_MAX = 0.08;
 /** A path that never held as many packets in a queue, in the mean of a round trip, could be losing them for want of one. */
 export const AUTO_QUEUE_PACKETS = 8;
 /** One part of it may go wrong: the first one, where it finds the path's rate, often does. */

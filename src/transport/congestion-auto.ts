@@ -12,9 +12,13 @@
 
 import {
   AUTO_BAD_TRIALS,
+  AUTO_DEVIATIONS,
+  AUTO_DEVIATIONS_BEFORE,
   AUTO_EVIDENCE,
-  AUTO_LOSS_FACTOR,
+  AUTO_EVIDENCE_MS,
+  AUTO_GAIN_FREE,
   AUTO_LOSS_FOR_GAIN,
+  AUTO_LOSS_FOR_GAIN_MAX,
   AUTO_OWN_LOSSES,
   AUTO_PAUSE_MS,
   AUTO_PAUSE_MS_MAX,
@@ -22,6 +26,7 @@ import {
   AUTO_REVIEW_MS,
   AUTO_SHARE_DIVISOR,
   AUTO_SHARE_MIN,
+  AUTO_SPAN_BYTES,
   AUTO_TRIAL_BYTES,
   AUTO_TRIAL_ROUNDS,
   INITIAL_WINDOW_PACKETS,
@@ -59,10 +64,11 @@ class Span {
     return this.bytes / Math.max(nowMs - this.startMs, 1);
   }
 
-  /** 0 to 1. */
-  get lostShare(): number {
+  /** What of it was lost, 0 to 1. @param deviations so many standard deviations of what chance makes of it are added. */
+  lostShare(deviations: number, packetBytes: number): number {
     const lostBytes = this.rate.lostBytes - this.lostBytes;
-    return lostBytes / Math.max(lostBytes + this.bytes, 1);
+    const luckBytes = deviations * Math.sqrt(lostBytes * packetBytes);
+    return (lostBytes + luckBytes) / Math.max(lostBytes + this.bytes, 1);
   }
 }
 
@@ -76,11 +82,15 @@ export class CongestionAuto implements CongestionController {
 
   // While CUBIC is at work.
   private roundEndsAtBytes = 0;
-  /** The link's own losses that have been counted already. */
-  private seenOwnBytes = 0;
-  /** That the link loses packets by itself, as a logarithm of odds; what the last cut had of it, and the time since there is any. */
+  /** Losses that have been counted already. */
+  private seenOwn = 0;
+  private seenQueue = 0;
+  /** That the link loses packets by itself, as a logarithm of odds; what the last cut had of it, and when that was. */
   private evidence = 0;
   private lastEvidence = 0;
+  private lastCutMs = Number.NEGATIVE_INFINITY;
+  private isAppLimited = false;
+  /** What CUBIC has lost and carried since its slow start, or BBR in this part of its trial. */
   private readonly span = new Span(this.rate);
   private pausedUntilMs = 0;
   private pauseMs = AUTO_PAUSE_MS;
@@ -88,12 +98,14 @@ export class CongestionAuto implements CongestionController {
   // While BBR is at work.
   private reviewAtMs = 0;
   private reviewedOwnLosses = 0;
-  /** What CUBIC lost before, and how fast it was. */
+  /** What CUBIC lost before, at the most, and how fast it was. */
   private lostShareBefore = 0;
   private bytesPerMsBefore = 0;
   /** The round in which the present part of the trial began, −1 while BBR is still finding the path's rate; and bad parts in a row. */
   private trialRound = -1;
   private badTrials = 0;
+  /** A queue has been seen to grow in this trial. */
+  private queueSeen = false;
 
   constructor(packetBytes: number, makeCubic: (packetBytes: number) => CongestionCubic) {
     this.packetBytes = packetBytes;
@@ -160,6 +172,7 @@ export class CongestionAuto implements CongestionController {
       this.linkLoss.endRound(rtt.minMs);
     }
     this.rate.beginAck();
+    this.isAppLimited = appLimited;
     this.cubic.onAck(nowMs, bytes, sentAtMs, rtt, appLimited);
   }
 
@@ -170,26 +183,34 @@ export class CongestionAuto implements CongestionController {
     }
     const beforeBytes = this.cubic.windowBytes;
     this.cubic.onLoss(nowMs, bytes, sentAtMs, persistent);
-    const ownBytes = this.linkLoss.ownLostBytes - this.seenOwnBytes;
-    this.seenOwnBytes = this.linkLoss.ownLostBytes;
+    const { ownLosses, queueLosses } = this.linkLoss;
+    const own = ownLosses - this.seenOwn;
+    const queue = queueLosses - this.seenQueue;
+    this.seenOwn = ownLosses;
+    this.seenQueue = queueLosses;
     if (this.cubic.windowBytes === beforeBytes) return;
-    if (persistent) {
-      // Where nothing comes through any more the path is not a bad one: it is cut.
-      this.evidence = 0;
-      return;
-    }
-    if (this.evidence === 0) this.span.begin(nowMs);
-    this.weigh(ownBytes >= bytes);
-    if (this.evidence >= AUTO_EVIDENCE && nowMs >= this.pausedUntilMs) this.beginBbr(nowMs);
+    const sinceCutMs = nowMs - this.lastCutMs;
+    this.lastCutMs = nowMs;
+    // What is long ago says nothing. And where nothing comes through any more the path is not a bad one: it is cut.
+    if (persistent || sinceCutMs > AUTO_EVIDENCE_MS) this.forgetEvidence(nowMs);
+    else if (own + queue > 0 && !this.isAppLimited) this.weigh(nowMs, own > 0 && queue === 0);
+  }
+
+  private forgetEvidence(nowMs: number): void {
+    this.evidence = 0;
+    this.lastEvidence = 0;
+    this.span.begin(nowMs);
   }
 
   /** Wald's sequential test: whether losses are as often the link's own as they would be if all of them were, or a fifth of that. */
-  private weigh(isOwn: boolean): void {
+  private weigh(nowMs: number, isOwn: boolean): void {
     const share = Math.min(Math.max(this.linkLoss.tellableShare, AUTO_SHARE_MIN), 1 - AUTO_SHARE_MIN);
     const other = share / AUTO_SHARE_DIVISOR;
     const evidence = isOwn ? Math.log(share / other) : Math.log((1 - share) / (1 - other));
-    this.evidence = Math.max(0, this.evidence + evidence);
+    this.evidence = Math.min(Math.max(0, this.evidence + evidence), AUTO_EVIDENCE);
     this.lastEvidence = evidence;
+    if (isOwn && this.evidence === AUTO_EVIDENCE && nowMs >= this.pausedUntilMs) this.beginBbr(nowMs);
+    else if (this.evidence === 0 && this.span.bytes > AUTO_SPAN_BYTES) this.span.begin(nowMs);
   }
 
   onCongestionExperienced(nowMs: number, sentAtMs: number): void {
@@ -214,11 +235,11 @@ export class CongestionAuto implements CongestionController {
   private beginBbr(nowMs: number): void {
     const model = new BbrModel(this.rate, this.linkLoss);
     this.bbr = new CongestionBbr(this.packetBytes, model, this.cubic.windowBytes);
-    this.lostShareBefore = this.span.lostShare;
+    this.lostShareBefore = this.span.lostShare(AUTO_DEVIATIONS_BEFORE, this.packetBytes);
     this.bytesPerMsBefore = this.span.bytesPerMs(nowMs);
     this.trialRound = -1;
     this.badTrials = 0;
-    this.linkLoss.longestRoundMs = 0;
+    this.queueSeen = false;
     this.beginReview(nowMs);
   }
 
@@ -228,25 +249,28 @@ export class CongestionAuto implements CongestionController {
       // What it loses while it finds the path's rate is its own doing.
       if (bbr.state !== "startup" && bbr.state !== "drain") this.beginTrial(nowMs, roundCount);
     } else if (roundCount >= this.trialRound + AUTO_TRIAL_ROUNDS && this.span.bytes >= AUTO_TRIAL_BYTES) {
-      const isBad = this.losesTooMuch(nowMs) || !this.hasRoomForQueue(bbr);
+      this.queueSeen ||= this.hasRoomForQueue(bbr);
+      const isBad = this.losesTooMuch(nowMs) || !this.queueSeen;
       this.badTrials = isBad ? this.badTrials + 1 : 0;
       if (this.badTrials >= AUTO_BAD_TRIALS) {
         this.pausedUntilMs = nowMs + this.pauseMs;
         this.pauseMs = Math.min(2 * this.pauseMs, AUTO_PAUSE_MS_MAX);
-        this.beginCubic(bbr);
+        this.beginCubic(nowMs, bbr);
         return;
       }
       this.beginTrial(nowMs, roundCount);
     }
     if (nowMs < this.reviewAtMs) return;
-    if (this.linkLoss.ownLosses - this.reviewedOwnLosses < AUTO_OWN_LOSSES) this.beginCubic(bbr);
+    const isWell = this.linkLoss.ownLosses - this.reviewedOwnLosses < AUTO_OWN_LOSSES;
+    if (isWell || !this.hasRoomForQueue(bbr)) this.beginCubic(nowMs, bbr);
     else this.beginReview(nowMs);
     this.pauseMs = AUTO_PAUSE_MS;
   }
 
   private losesTooMuch(nowMs: number): boolean {
-    const gain = this.span.bytesPerMs(nowMs) / this.bytesPerMsBefore;
-    return this.span.lostShare > AUTO_LOSS_FACTOR * this.lostShareBefore + AUTO_LOSS_FOR_GAIN * gain;
+    const gain = this.span.bytesPerMs(nowMs) / Math.max(this.bytesPerMsBefore, 1);
+    const forGain = Math.min(Math.max(0, gain - AUTO_GAIN_FREE) * AUTO_LOSS_FOR_GAIN, AUTO_LOSS_FOR_GAIN_MAX);
+    return this.span.lostShare(-AUTO_DEVIATIONS, this.packetBytes) > this.lostShareBefore + forGain;
   }
 
   /** Where a queue never held more than a few packets, what it drops cannot be told from what the link loses. */
@@ -263,16 +287,18 @@ export class CongestionAuto implements CongestionController {
   private beginReview(nowMs: number): void {
     this.reviewAtMs = nowMs + AUTO_REVIEW_MS;
     this.reviewedOwnLosses = this.linkLoss.ownLosses;
+    this.linkLoss.longestRoundMs = 0;
   }
 
-  private beginCubic({ model }: CongestionBbr): void {
+  private beginCubic(nowMs: number, { model }: CongestionBbr): void {
     const pathBytes = model.bdpBytes(model.bytesPerMs, 1);
     this.bbr = undefined;
     this.cubic = this.makeCubic(this.packetBytes);
     this.cubic.startAt(Math.max(pathBytes, INITIAL_WINDOW_PACKETS * this.packetBytes));
-    this.evidence = 0;
-    this.lastEvidence = 0;
-    this.seenOwnBytes = this.linkLoss.ownLostBytes;
+    this.forgetEvidence(nowMs);
+    this.lastCutMs = nowMs;
+    this.seenOwn = this.linkLoss.ownLosses;
+    this.seenQueue = this.linkLoss.queueLosses;
     this.roundEndsAtBytes = this.rate.deliveredBytes;
   }
 }

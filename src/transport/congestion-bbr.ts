@@ -45,7 +45,7 @@ export class CongestionBbr implements CongestionController {
   private lossesInRound = 0;
   private drainStartRound = 0;
   private ackPhase: AckPhase = "none";
-  /** Samples of the present probe are under way: losses among them say that it went too far. */
+  /** Samples of the present probe are under way, whose losses say that it went too far. */
   private probeSamples = false;
   private cycleStartMs = 0;
   private probeWaitMs = 0;
@@ -54,11 +54,10 @@ export class CongestionBbr implements CongestionController {
   /** The window was full in this round, and in the one before. */
   private windowFull = false;
   private windowWasFull = false;
-
   private probeRttDoneAtMs = 0;
   private probeRttRoundDone = false;
   private idleRestart = false;
-  /** Losses of packets that were sent before this belong together; where it was when they began, while there is something to take back. */
+  /** Losses of packets sent before this belong together; the state in which they began, while there is something to take back. */
   private lossesSinceMs = Number.NEGATIVE_INFINITY;
   private stateBeforeLoss: BbrState | undefined;
   private seed = 1;

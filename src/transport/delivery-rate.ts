@@ -60,7 +60,6 @@ export class DeliveryRate {
   /** Newly acknowledged by it. */
   newlyAckedBytes = 0;
   private newest = -1;
-  private lowest = 0;
   private lastSent = -1;
 
   /** @param lowest no packet below is in flight or will be told of. */
@@ -80,8 +79,10 @@ export class DeliveryRate {
     rows[row + LOST] = this.lostBytes;
     rows[row + IN_FLIGHT] = this.isAppLimited ? -inFlightBytes : inFlightBytes;
     rows[row + RTT] = 0;
+    // Packets that only acknowledge have numbers too, and nobody tells of them: their rows are those of packets long ago.
+    const first = Math.max(this.lastSent + 1, packetNumber - this.mask);
+    for (let n = first; n < packetNumber; n++) rows[(n & this.mask) * COLUMNS + RTT] = 0;
     this.lastSent = packetNumber;
-    this.lowest = lowest;
   }
 
   private grow(packetNumber: number, lowest: number): void {
@@ -147,20 +148,20 @@ export class DeliveryRate {
     this.select(packetNumber);
   }
 
-  /** @returns the longer round trip of the packets next to this one, before and behind it, that were acknowledged; Infinity for none near, in ms. */
+  /** @returns the longer round trip of the packets next to this one, before and behind it, that were acknowledged, in ms; Infinity where one is missing. */
   neighboursRttMs(packetNumber: number): number {
-    const pairMs = Math.max(this.nearestRttMs(packetNumber, -1), this.nearestRttMs(packetNumber, 1));
-    return pairMs > 0 ? pairMs : Number.POSITIVE_INFINITY;
+    return Math.max(this.nearestRttMs(packetNumber, -1), this.nearestRttMs(packetNumber, 1));
   }
 
   private nearestRttMs(packetNumber: number, step: 1 | -1): number {
     for (let distance = 1; distance <= NEIGHBOURS; distance++) {
       const n = packetNumber + step * distance;
-      if (n < this.lowest || n > this.lastSent) return 0;
+      // Rows of packets that are settled stay until they are used again.
+      if (n < this.lastSent - this.mask || n > this.lastSent) break;
       const rttMs = this.rows[(n & this.mask) * COLUMNS + RTT] as number;
       if (rttMs > 0) return rttMs;
     }
-    return 0;
+    return Number.POSITIVE_INFINITY;
   }
 
   private select(packetNumber: number): number {

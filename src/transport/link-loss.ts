@@ -15,9 +15,9 @@ import {
 } from "../base/limits.ts";
 
 export class LinkLoss {
-  /** Packets, and bytes, that the link has lost by itself. They only grow, and tell of those alone that are beyond doubt. */
+  /** Packets that the link has lost by itself, and such as a full queue may have dropped; of others nothing is known. They only grow. */
   ownLosses = 0;
-  ownLostBytes = 0;
+  queueLosses = 0;
   /** The longest mean of a round's pairs since somebody has set this to 0, in ms. */
   longestRoundMs = 0;
   private lostBytes = 0;
@@ -42,18 +42,21 @@ export class LinkLoss {
     this.roundBelow++;
   }
 
-  /** @param pairMs the longer round trip of the packets that were sent before and behind the lost one; Infinity where none is known. */
+  /** @param pairMs the longer round trip of the packets that were sent before and behind the lost one; Infinity where one is not known. */
   onLost(pairMs: number, bytes: number): void {
-    if (pairMs >= this.splitMs) return;
+    if (pairMs === Number.POSITIVE_INFINITY || this.splitMs === 0) return;
+    if (pairMs >= this.splitMs) {
+      this.queueLosses++;
+      return;
+    }
     this.ownLosses++;
-    this.ownLostBytes += bytes;
     this.lostBytes += bytes;
     this.sentBytes += bytes;
   }
 
-  /** @param minRttMs of the path. */
+  /** @param minRttMs of the path; Infinity before it is known. */
   endRound(minRttMs: number): void {
-    if (this.roundPairs === 0) return;
+    if (this.roundPairs === 0 || minRttMs === Number.POSITIVE_INFINITY) return;
     const roundMs = this.roundSumMs / this.roundPairs;
     // An acknowledgement that was held back makes a small round a long one.
     if (this.roundPairs >= LINK_LOSS_ROUND_PAIRS) this.longestRoundMs = Math.max(this.longestRoundMs, roundMs);

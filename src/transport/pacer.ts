@@ -34,6 +34,7 @@ export class Pacer {
   update(rateBytesPerMs: number, packetBytes: number): void {
     this.rateBytesPerMs = Math.min(rateBytesPerMs, PACING_BYTES_PER_MS_MAX);
     this.burstBytes = Math.max(this.rateBytesPerMs * PACING_BURST_MS, this.burstPacketsMin * packetBytes);
+    this.owedBytes = Math.min(this.owedBytes, PACING_OWED_MS_MAX * this.rateBytesPerMs);
   }
 
   private fill(nowMs: number): void {

@@ -115,6 +115,27 @@ test("beside others' CUBIC it is CUBIC, though programs are late", () => {
   }
 });
 
+test("beside one of others' CUBIC it is CUBIC nearly always, with late programs before a short buffer, and where a buffer holds a hundredth of the way", () => {
+  for (const [rttMs, bufferBdp, pauseMs, seed] of [
+    [5, 0.3, 2, 1],
+    [5, 0.3, 2, 4],
+    [50, 0.04, 1, 1],
+    [100, 0.04, 1, 1],
+  ] as const) {
+    let watched: Watched | undefined;
+    const auto: CongestionControllerFactory = (packetBytes) => {
+      watched = new Watched(packetBytes, cubic);
+      return watched;
+    };
+    const link = { rateMbps: 100, rttMs, bufferBdp, lossProbability: 0, staggerMs: 1_000, pauseMs, seed };
+    const { mbps } = runBottleneck({ ...link, flows: [auto, plainCubic], warmUpMs: 4_000, durationMs: 10_000 });
+    const { bbrMs } = watched as unknown as Watched;
+    const [ours = 0, theirs = 0] = mbps;
+    const what = `${show(link)}: ${ours.toFixed(1)} and ${theirs.toFixed(1)} Mbit/s, ${bbrMs.toFixed(0)} ms with BBR`;
+    assert.ok(bbrMs <= 4_000 && theirs >= 0.4 * ours, what);
+  }
+});
+
 test("a queue of a few packets in which three flows meet passes for none, but the trial ends soon and is seldom tried again", () => {
   let watched: Watched | undefined;
   const auto: CongestionControllerFactory = (packetBytes) => {

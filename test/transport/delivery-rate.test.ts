@@ -138,23 +138,31 @@ test("rows are used again: a long transfer takes no more memory than its flight"
   assert.equal(rate.deliveredBytes, (100_000 - 10) * BYTES);
 });
 
-test("the neighbours of a packet are the nearest that were acknowledged, on either side, and of them the slower one counts", () => {
+test("the neighbours of a packet are the nearest that were acknowledged, one on either side, and of them the slower one counts", () => {
   const sender = new Sender();
   for (let n = 0; n < 30; n++) sender.send(n, 1);
-  assert.equal(sender.rate.neighboursRttMs(15), Number.POSITIVE_INFINITY, "none is there yet");
+  const missing = Number.POSITIVE_INFINITY;
+  assert.equal(sender.rate.neighboursRttMs(15), missing, "none is there yet");
   sender.ack(60, 17);
-  assert.equal(sender.rate.neighboursRttMs(15), 43);
-  sender.ack(62, 16);
-  assert.equal(sender.rate.neighboursRttMs(15), 46, "the nearer one");
+  assert.equal(sender.rate.neighboursRttMs(15), missing, "and none before it");
   sender.ack(63, 13);
-  assert.equal(sender.rate.neighboursRttMs(15), 50, "the one before it waited longer");
-  assert.equal(sender.rate.neighboursRttMs(0), Number.POSITIVE_INFINITY, "too far away");
-  assert.equal(sender.rate.neighboursRttMs(29), Number.POSITIVE_INFINITY);
-  // The rows of the first packets are those of packets that were sent again and again since.
-  for (let n = 30; n < 200; n++) {
-    sender.send(100 + n, 1);
-    sender.ack(150 + n, n);
+  assert.equal(sender.rate.neighboursRttMs(15), 50);
+  sender.ack(70, 16);
+  assert.equal(sender.rate.neighboursRttMs(15), 54, "the nearer one");
+  assert.equal(sender.rate.neighboursRttMs(3), missing, "too far away");
+  assert.equal(sender.rate.neighboursRttMs(29), missing);
+});
+
+test("a row that a packet without data has skipped is no neighbour's", () => {
+  const rate = new DeliveryRate();
+  const send = (n: number): void => rate.onSent(n, n, BYTES, BYTES, Math.max(0, n - 2));
+  for (let n = 0; n < 16; n++) {
+    send(n);
+    rate.onAcked(n + 50, n, BYTES);
   }
-  sender.send(400, 2);
-  assert.equal(sender.rate.neighboursRttMs(201), 50);
+  // 17 and 19 have numbers of packets that only acknowledged between them.
+  for (const n of [16, 18, 20]) send(n);
+  rate.onAcked(120, 20, BYTES);
+  rate.onAcked(126, 16, BYTES);
+  assert.equal(rate.neighboursRttMs(18), 110);
 });

@@ -64,6 +64,25 @@ test("of a queue that is always full nothing is taken for the link's own", () =>
   assert.equal(loss.share, 0);
 });
 
+test("where nobody ever waits all losses are the link's own; of one without neighbours nothing is known", () => {
+  const loss = new LinkLoss();
+  watch(loss, { queueMs: () => 0, noiseMs: 0, lossProbability: () => 0.03 }, 100);
+  assert.ok(Math.abs(loss.share - 0.03) < 0.01, `${loss.share}`);
+  assert.equal(loss.queueLosses, 0);
+  assert.ok(loss.tellableShare > 0.99);
+  const before = loss.ownLosses;
+  loss.onLost(Number.POSITIVE_INFINITY, PACKET_BYTES);
+  assert.deepEqual([loss.ownLosses, loss.queueLosses], [before, 0]);
+});
+
+test("a round before the path's least round trip is known divides nothing", () => {
+  const loss = new LinkLoss();
+  loss.onAcked(80, PACKET_BYTES);
+  loss.endRound(Number.POSITIVE_INFINITY);
+  loss.onLost(500, PACKET_BYTES);
+  assert.deepEqual([loss.ownLosses, loss.queueLosses], [0, 0]);
+});
+
 test("it is forgotten when the link stops losing, and one early loss is no share", () => {
   const link = { queueMs: sawtooth, noiseMs: 0.5 };
   const early = new LinkLoss();

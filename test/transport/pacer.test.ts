@@ -152,3 +152,15 @@ test("a late program that was not held back by its pace is owed nothing, and no 
   const late = total(false, 60_000);
   assert.ok(late <= (199 + PACING_BURST_MS + PACING_OWED_MS_MAX) * rate + MSS, `${late}`);
 });
+
+test("what is owed at one rate is no more than as much time of a lower one", () => {
+  const pacer = new Pacer();
+  pacer.update(100 * MSS, MSS);
+  burst(pacer, 0);
+  pacer.nextSendAtMs(0);
+  burst(pacer, 30);
+  pacer.update(10 * MSS, MSS);
+  let bytes = 0;
+  for (let ms = 31; ms <= 130; ms++) bytes += burst(pacer, ms);
+  assert.ok(bytes <= (100 + PACING_BURST_MS + PACING_OWED_MS_MAX) * 10 * MSS + MSS, `${bytes}`);
+});

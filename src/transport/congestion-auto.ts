@@ -4,7 +4,7 @@
 // treat us. Where radio or a bad cable loses them it is wrong each time, and a hundredth of the packets lost leaves a fiftieth of the rate. BBR
 // pays little heed to losses, at the price of longer queues and of a little of a clean link's rate.
 //
-//     CUBIC   until cuts of the window that had no queue behind them (link-loss.ts) are too many for chance, then BBR on trial
+//     CUBIC   until cuts of the window that had no queue behind them are too many for chance (link-loss.ts, loss-evidence.ts), then BBR on trial
 //     trial   as long as it loses about as much as CUBIC did, for what a link loses by itself does not depend on us, or is many times
 //             as fast, and a queue is seen to grow where BBR probes for one. Otherwise the queue was only too short to be seen: back to
 //             CUBIC, and no trial for a while, longer each time
@@ -14,7 +14,6 @@ import {
   AUTO_BAD_TRIALS,
   AUTO_DEVIATIONS,
   AUTO_DEVIATIONS_BEFORE,
-  AUTO_EVIDENCE,
   AUTO_EVIDENCE_MS,
   AUTO_GAIN_FREE,
   AUTO_LOSS_FOR_GAIN,
@@ -24,8 +23,6 @@ import {
   AUTO_PAUSE_MS_MAX,
   AUTO_QUEUE_PACKETS,
   AUTO_REVIEW_MS,
-  AUTO_SHARE_DIVISOR,
-  AUTO_SHARE_MIN,
   AUTO_SPAN_BYTES,
   AUTO_TRIAL_BYTES,
   AUTO_TRIAL_ROUNDS,
@@ -37,40 +34,9 @@ import type { CongestionController, PacketsInFlight } from "./congestion-control
 import type { CongestionCubic } from "./congestion-cubic.ts";
 import { DeliveryRate } from "./delivery-rate.ts";
 import { LinkLoss } from "./link-loss.ts";
+import { LossEvidence } from "./loss-evidence.ts";
+import { LossSpan } from "./loss-span.ts";
 import type { RttEstimator } from "./rtt-estimator.ts";
-
-/** A stretch of a path's life: how fast it was, and what of it was lost. */
-class Span {
-  private readonly rate: DeliveryRate;
-  private startMs = 0;
-  private lostBytes = 0;
-  private deliveredBytes = 0;
-
-  constructor(rate: DeliveryRate) {
-    this.rate = rate;
-  }
-
-  begin(nowMs: number): void {
-    this.startMs = nowMs;
-    this.lostBytes = this.rate.lostBytes;
-    this.deliveredBytes = this.rate.deliveredBytes;
-  }
-
-  get bytes(): number {
-    return this.rate.deliveredBytes - this.deliveredBytes;
-  }
-
-  bytesPerMs(nowMs: number): number {
-    return this.bytes / Math.max(nowMs - this.startMs, 1);
-  }
-
-  /** What of it was lost, 0 to 1. @param deviations so many standard deviations of what chance makes of it are added. */
-  lostShare(deviations: number, packetBytes: number): number {
-    const lostBytes = this.rate.lostBytes - this.lostBytes;
-    const luckBytes = deviations * Math.sqrt(lostBytes * packetBytes);
-    return (lostBytes + luckBytes) / Math.max(lostBytes + this.bytes, 1);
-  }
-}
 
 export class CongestionAuto implements CongestionController {
   private readonly rate = new DeliveryRate();
@@ -85,13 +51,12 @@ export class CongestionAuto implements CongestionController {
   /** Losses that have been counted already. */
   private seenOwn = 0;
   private seenQueue = 0;
-  /** That the link loses packets by itself, as a logarithm of odds; what the last cut had of it, and when that was. */
-  private evidence = 0;
-  private lastEvidence = 0;
+  /** That the link loses packets by itself, as the cuts of the window have it. */
+  private readonly evidence = new LossEvidence();
   private lastCutMs = Number.NEGATIVE_INFINITY;
   private isAppLimited = false;
   /** What CUBIC has lost and carried since its slow start, or BBR in this part of its trial. */
-  private readonly span = new Span(this.rate);
+  private readonly span = new LossSpan(this.rate);
   private pausedUntilMs = 0;
   private pauseMs = AUTO_PAUSE_MS;
 
@@ -197,20 +162,15 @@ export class CongestionAuto implements CongestionController {
   }
 
   private forgetEvidence(nowMs: number): void {
-    this.evidence = 0;
-    this.lastEvidence = 0;
+    this.evidence.forget();
     this.span.begin(nowMs);
   }
 
-  /** Wald's sequential test: whether losses are as often the link's own as they would be if all of them were, or a fifth of that. */
   private weigh(nowMs: number, isOwn: boolean): void {
-    const share = Math.min(Math.max(this.linkLoss.tellableShare, AUTO_SHARE_MIN), 1 - AUTO_SHARE_MIN);
-    const other = share / AUTO_SHARE_DIVISOR;
-    const evidence = isOwn ? Math.log(share / other) : Math.log((1 - share) / (1 - other));
-    this.evidence = Math.min(Math.max(0, this.evidence + evidence), AUTO_EVIDENCE);
-    this.lastEvidence = evidence;
-    if (isOwn && this.evidence === AUTO_EVIDENCE && nowMs >= this.pausedUntilMs) this.beginBbr(nowMs);
-    else if (this.evidence === 0 && this.span.bytes > AUTO_SPAN_BYTES) this.span.begin(nowMs);
+    const { evidence, span } = this;
+    evidence.weigh(isOwn, this.linkLoss.tellableShare);
+    if (isOwn && evidence.isEnough && nowMs >= this.pausedUntilMs) this.beginBbr(nowMs);
+    else if (evidence.isNone && span.bytes > AUTO_SPAN_BYTES) span.begin(nowMs);
   }
 
   onCongestionExperienced(nowMs: number, sentAtMs: number): void {
@@ -220,9 +180,7 @@ export class CongestionAuto implements CongestionController {
 
   onSpuriousLoss(): void {
     this.current.onSpuriousLoss();
-    // Packets that overtake one another are no loss.
-    this.evidence = Math.max(0, this.evidence - Math.max(0, this.lastEvidence));
-    this.lastEvidence = 0;
+    this.evidence.takeBack();
   }
 
   setPacketBytes(bytes: number): void {

@@ -245,9 +245,8 @@ export const TIMER_FINE_MS = 0.5;
 export const TIMER_FINE_REACH_MS = 10;
 /** A deadline that does not move must not make a busy loop. */
 export const TIMER_FINE_LEAST_MS = 0.1;
-/** What has been missed of a pace is made good at once up to this long, and little by little up to this long: a scheduler's turn or two. */
+/** What has been missed of a pace is made good up to this long. Anything beyond, even at twice the rate, overflows short buffers. */
 export const PACING_BURST_MS = 2;
-export const PACING_OWED_MS_MAX = 20;
 /** So many packets may always go together: with timers of a millisecond … */
 export const PACING_BURST_PACKETS_MIN = 4;
 /** … and with fine ones: the queue of a slow link may have room for no more. */

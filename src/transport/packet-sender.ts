@@ -151,11 +151,9 @@ export class PacketSender {
   private mayElicit(nowMs: number, path: Path, hasData: boolean): boolean {
     if (!path.hasWindow) {
       path.appLimited = false;
-      path.pacer.release();
       return false;
     }
     if (!hasData) {
-      path.pacer.release();
       if (path.active) path.appLimited = true;
       return true;
     }

@@ -88,7 +88,7 @@ test("where queues alone lose packets it is CUBIC, to the packet", () => {
   }
 });
 
-test("beside others' CUBIC it is CUBIC, though programs are late", () => {
+test("beside others' CUBIC it is CUBIC but for a trial, though programs are late", () => {
   for (const [rateMbps, rttMs, bufferBdp, pauseMs] of [
     [10, 20, 1, 2],
     [100, 5, 0.3, 2],
@@ -107,11 +107,7 @@ test("beside others' CUBIC it is CUBIC, though programs are late", () => {
       durationMs: 10_000,
     });
     assert.ok(fairness >= 0.95, `${show(link)}: Jain's index ${fairness.toFixed(3)}`);
-    assert.deepEqual(
-      watched.map(({ names }) => names),
-      ["", ""],
-      show(link),
-    );
+    for (const { bbrMs } of watched) assert.ok(bbrMs <= 3_000, `${show(link)}: ${bbrMs.toFixed(0)} ms with BBR`);
   }
 });
 

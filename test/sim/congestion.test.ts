@@ -80,7 +80,7 @@ test("bbr has them as well where programs stand still every other moment, and wi
     [10, 5, 2],
     [100, 5, 1],
     [100, 5, 2],
-    [100, 50, 4],
+    [100, 50, 2],
   ] as const) {
     const link = { rateMbps, rttMs, lossProbability: 0.03, bufferBdp: 1, warmUpMs: 1_000 + 17 * rttMs };
     const { utilisation } = runBottleneck({ ...link, pauseMs, flows: [bbr], durationMs: 4_000 });

@@ -69,22 +69,33 @@ export const BBR_QUEUE_SEEN_BYTES = 2_000;
 export const BBR_QUEUE_SHARE = 0.8;
 /** So many acknowledgements in a row that have waited are a queue, and not a process that was late. */
 export const BBR_QUEUE_SAMPLES = 8;
-/**
- * What it loses of packets that have waited less than usual, in the mean of so many rounds, is the link's own. It is remembered for half as many
- * bytes up to so many, and counts for little before there are some.
- */
-export const LINK_LOSS_ROUNDS = 8;
-/** The mean of a round of fewer packets says little. */
-export const LINK_LOSS_ROUND_PAIRS = 8;
-/** Who has waited for no more than this part of the round trip has not waited, even where nobody ever does. */
-export const LINK_LOSS_NO_WAIT = 1.01;
-/** A small flight has no luck more often: of its own loss, two standard deviations more are no surprise. */
-export const LINK_LOSS_DEVIATIONS = 2;
-export const LINK_LOSS_BYTES = 1_500_000;
-export const LINK_LOSS_BYTES_MIN = 190_000;
 /** What is left of a bound after losses, and what part of the long-term bound is left to others. */
 export const BBR_BETA = 0.7;
 export const BBR_HEADROOM = 0.15;
+/** Probes for bandwidth are this long apart (§5.3.3.5.3), or as many round trips as Reno needs to grow by a flight, up to … */
+export const BBR_PROBE_WAIT_MS = 2_000;
+export const BBR_PROBE_WAIT_SPREAD_MS = 1_000;
+export const BBR_RENO_ROUNDS_MAX = 63;
+/** The least round trip holds for so long; without one as short for the interval, ProbeRTT looks for so long (§5.3.4). */
+export const BBR_MIN_RTT_MS = 10_000;
+export const BBR_PROBE_RTT_INTERVAL_MS = 5_000;
+export const BBR_PROBE_RTT_MS = 200;
+/** Acknowledgements that came in bunches are allowed for over so many round trips (§5.5.9). */
+export const BBR_EXTRA_ACKED_ROUNDS = 10;
+/** What a sender and a receiver handle at a time: one batch (§5.6.3). */
+export const BBR_QUANTUM_BYTES_MAX = 64 * 1024;
+/**
+ * What a link loses of packets that have waited less than half as long as is usual, in the mean of so many rounds, is its own. The mean of a round
+ * of fewer packets says little. Who has waited for no more than this part of the round trip has not waited, even where nobody ever does.
+ */
+export const LINK_LOSS_ROUNDS = 8;
+export const LINK_LOSS_ROUND_PAIRS = 8;
+export const LINK_LOSS_NO_WAIT = 1.01;
+/** It is remembered for half as many bytes up to so many, and counts for little before there are some. */
+export const LINK_LOSS_BYTES = 1_500_000;
+export const LINK_LOSS_BYTES_MIN = 190_000;
+/** A small flight has no luck more often: of its own loss, two standard deviations more are no surprise. */
+export const LINK_LOSS_DEVIATIONS = 2;
 /**
  * BBR takes over from CUBIC, on trial, where fifty to one speaks for losses that are the link's own: that they strike packets which have not
  * waited as often as any, against a fifth of that. Three cuts are enough where nobody waits, fifteen where programs are late.
@@ -98,7 +109,7 @@ export const AUTO_SPAN_BYTES = 4_000_000;
 export const AUTO_SHARE_MIN = 0.05;
 /**
  * It is judged every so many round trips, of so many bytes at least. It may lose what CUBIC lost, and a hundredth for each time beyond the second
- * that it is faster, up to a bound. Both losses are taken with as many standard deviations of doubt: CUBIC's is known from a handful of
+ * that it is faster, up to a bound. Of doubt, in standard deviations, each side has the benefit: CUBIC's loss is known from a handful of
  * packets. Where flows meet in a queue of a few packets BBR is hardly twice as fast, and loses up to 15 % in place of 3; where a link
  * itself loses packets it is three to thirty times as fast.
  */
@@ -119,18 +130,6 @@ export const AUTO_PAUSE_MS_MAX = 600_000;
 /** It hands back when the link has lost fewer packets by itself for so long: as many cuts would have been too few to matter. */
 export const AUTO_OWN_LOSSES = 4;
 export const AUTO_REVIEW_MS = 30_000;
-/** Probes for bandwidth are this long apart (§5.3.3.5.3), or as many round trips as Reno needs to grow by a flight, up to … */
-export const BBR_PROBE_WAIT_MS = 2_000;
-export const BBR_PROBE_WAIT_SPREAD_MS = 1_000;
-export const BBR_RENO_ROUNDS_MAX = 63;
-/** The least round trip holds for so long; without one as short for the interval, ProbeRTT looks for so long (§5.3.4). */
-export const BBR_MIN_RTT_MS = 10_000;
-export const BBR_PROBE_RTT_INTERVAL_MS = 5_000;
-export const BBR_PROBE_RTT_MS = 200;
-/** Acknowledgements that came in bunches are allowed for over so many round trips (§5.5.9). */
-export const BBR_EXTRA_ACKED_ROUNDS = 10;
-/** What a sender and a receiver handle at a time: one batch (§5.6.3). */
-export const BBR_QUANTUM_BYTES_MAX = 64 * 1024;
 /** Routers listen here for PCP and NAT-PMP (RFC 6887 §19.1, RFC 6886 §3.1) … */
 export const PORT_MAPPING_PORT = 5351;
 /** … and tell all hosts here that they started anew or have another address (RFC 6887 §14.1, RFC 6886 §3.2.1). */

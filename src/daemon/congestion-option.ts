@@ -7,6 +7,7 @@ import { UsageError } from "./usage-error.ts";
 export function parseCongestionOption(text: string | undefined): CongestionName {
   const name = text ?? CONGESTION_DEFAULT;
   if (Object.hasOwn(congestionControllers, name)) return name as CongestionName;
-  const [first, ...others] = Object.keys(congestionControllers).reverse();
-  throw new UsageError(`--congestion ${name} is not known; expected ${others.reverse().join(", ")} or ${first}`);
+  const names = Object.keys(congestionControllers);
+  const last = names.pop();
+  throw new UsageError(`--congestion ${name} is not known; expected ${names.join(", ")} or ${last}`);
 }

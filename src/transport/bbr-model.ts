@@ -16,7 +16,7 @@ import {
   BBR_QUEUE_SHARE,
   LINK_LOSS_DEVIATIONS,
 } from "../base/limits.ts";
-import { DeliveryRate } from "./delivery-rate.ts";
+import type { DeliveryRate } from "./delivery-rate.ts";
 import { LinkLoss } from "./link-loss.ts";
 
 export class BbrModel {
@@ -49,7 +49,7 @@ export class BbrModel {
   private extraAckedFromMs = 0;
   private extraAckedBytes = 0;
 
-  private readonly linkLoss: LinkLoss;
+  readonly linkLoss: LinkLoss;
   /** The least round trips of this round and of the one before: what all of a round has waited is a queue, and not a process that was late. */
   private roundRttMs = Number.POSITIVE_INFINITY;
   private roundSamples = 0;
@@ -76,10 +76,10 @@ export class BbrModel {
   private savedShortTermBytes = 0;
   private savedLongTermBytes = 0;
 
-  /** @param linkLoss both know the path already where it is not a new one. */
-  constructor(rate = new DeliveryRate(), linkLoss = new LinkLoss()) {
-    this.rate = rate;
+  /** @param linkLoss knows the path already where it is not a new one. */
+  constructor(linkLoss = new LinkLoss()) {
     this.linkLoss = linkLoss;
+    this.rate = linkLoss.rate;
   }
 
   get maxBytesPerMs(): number {
@@ -226,17 +226,6 @@ export class BbrModel {
     this.markedInLossRound = false;
     this.lossRoundLostBytes = rate.lostBytes;
     this.lossRoundDeliveredBytes = rate.deliveredBytes;
-  }
-
-  /** A packet came; its sample is not complete yet. */
-  onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void {
-    this.rate.onAcked(nowMs, packetNumber, bytes);
-    this.linkLoss.onAcked(this.rate.packetRttMs, bytes);
-  }
-
-  onPacketLost(packetNumber: number, bytes: number): void {
-    this.rate.onLost(packetNumber, bytes);
-    this.linkLoss.onLost(this.rate.neighboursRttMs(packetNumber), bytes);
   }
 
   onLost(): void {

@@ -32,15 +32,14 @@ import { BbrModel } from "./bbr-model.ts";
 import { CongestionBbr } from "./congestion-bbr.ts";
 import type { CongestionController, PacketsInFlight } from "./congestion-controller.ts";
 import type { CongestionCubic } from "./congestion-cubic.ts";
-import { DeliveryRate } from "./delivery-rate.ts";
 import { LinkLoss } from "./link-loss.ts";
 import { LossEvidence } from "./loss-evidence.ts";
 import { LossSpan } from "./loss-span.ts";
 import type { RttEstimator } from "./rtt-estimator.ts";
 
 export class CongestionAuto implements CongestionController {
-  private readonly rate = new DeliveryRate();
   private readonly linkLoss = new LinkLoss();
+  private readonly rate = this.linkLoss.rate;
   private readonly makeCubic: (packetBytes: number) => CongestionCubic;
   private packetBytes: number;
   private cubic: CongestionCubic;
@@ -101,21 +100,13 @@ export class CongestionAuto implements CongestionController {
   }
 
   onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void {
-    if (this.bbr !== undefined) {
-      this.bbr.onPacketAcked(nowMs, packetNumber, bytes);
-      return;
-    }
-    this.rate.onAcked(nowMs, packetNumber, bytes);
-    this.linkLoss.onAcked(this.rate.packetRttMs, bytes);
+    if (this.bbr !== undefined) this.bbr.onPacketAcked(nowMs, packetNumber, bytes);
+    else this.linkLoss.onPacketAcked(nowMs, packetNumber, bytes);
   }
 
   onPacketLost(nowMs: number, packetNumber: number, bytes: number): void {
-    if (this.bbr !== undefined) {
-      this.bbr.onPacketLost(nowMs, packetNumber, bytes);
-      return;
-    }
-    this.rate.onLost(packetNumber, bytes);
-    this.linkLoss.onLost(this.rate.neighboursRttMs(packetNumber), bytes);
+    if (this.bbr !== undefined) this.bbr.onPacketLost(nowMs, packetNumber, bytes);
+    else this.linkLoss.onPacketLost(packetNumber, bytes);
   }
 
   onAck(
@@ -191,7 +182,7 @@ export class CongestionAuto implements CongestionController {
   // ---- changing hands
 
   private beginBbr(nowMs: number): void {
-    const model = new BbrModel(this.rate, this.linkLoss);
+    const model = new BbrModel(this.linkLoss);
     this.bbr = new CongestionBbr(this.packetBytes, model, this.cubic.windowBytes);
     this.lostShareBefore = this.span.lostShare(AUTO_DEVIATIONS_BEFORE, this.packetBytes);
     this.bytesPerMsBefore = this.span.bytesPerMs(nowMs);

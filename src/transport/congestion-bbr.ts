@@ -95,12 +95,12 @@ export class CongestionBbr implements CongestionController {
   }
 
   onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void {
-    this.model.onPacketAcked(nowMs, packetNumber, bytes);
+    this.model.linkLoss.onPacketAcked(nowMs, packetNumber, bytes);
   }
 
   onPacketLost(nowMs: number, packetNumber: number, bytes: number): void {
     const { model } = this;
-    model.onPacketLost(packetNumber, bytes);
+    model.linkLoss.onPacketLost(packetNumber, bytes);
     if (model.rate.sampleSentAtMs > this.lossesSinceMs) {
       this.lossesSinceMs = nowMs;
       this.stateBeforeLoss = this.state;

@@ -13,6 +13,7 @@ import {
   LINK_LOSS_ROUND_PAIRS,
   LINK_LOSS_ROUNDS,
 } from "../base/limits.ts";
+import { DeliveryRate } from "./delivery-rate.ts";
 
 export class LinkLoss {
   /** Packets that the link has lost by itself, and such as a full queue may have dropped; of others nothing is known. They only grow. */
@@ -22,6 +23,8 @@ export class LinkLoss {
   longestRoundMs = 0;
   private lostBytes = 0;
   private sentBytes = 0;
+  /** What packets remember of the path; each packet is told to both. */
+  readonly rate: DeliveryRate;
   private lastRttMs = 0;
   /** Of the round so far, and of the latest rounds: the longer round trips of pairs of neighbours, in ms. */
   private roundSumMs = 0;
@@ -31,6 +34,20 @@ export class LinkLoss {
   private meanMs = 0;
   /** Between neighbours that were both faster than this a packet has met no queue; 0 before a round is over. */
   private splitMs = 0;
+
+  constructor(rate = new DeliveryRate()) {
+    this.rate = rate;
+  }
+
+  onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void {
+    this.rate.onAcked(nowMs, packetNumber, bytes);
+    this.onAcked(this.rate.packetRttMs, bytes);
+  }
+
+  onPacketLost(packetNumber: number, bytes: number): void {
+    this.rate.onLost(packetNumber, bytes);
+    this.onLost(this.rate.neighboursRttMs(packetNumber), bytes);
+  }
 
   onAcked(rttMs: number, bytes: number): void {
     const pairMs = Math.max(rttMs, this.lastRttMs);

@@ -38,17 +38,24 @@ class Watched extends CongestionAuto {
   }
 }
 
+/** Makes controllers of flows, and remembers them in the order in which the flows start. */
+function watching(): { readonly auto: CongestionControllerFactory; readonly watched: readonly Watched[] } {
+  const watched: Watched[] = [];
+  const auto: CongestionControllerFactory = (packetBytes) => {
+    const one = new Watched(packetBytes, cubic);
+    watched.push(one);
+    return one;
+  };
+  return { auto, watched };
+}
+
 type Link = Omit<BottleneckSettings, "flows" | "warmUpMs" | "durationMs">;
 
 /** One flow alone. */
 function alone(link: Link, times: Pick<BottleneckSettings, "warmUpMs" | "durationMs">) {
-  let watched: Watched | undefined;
-  const auto: CongestionControllerFactory = (packetBytes) => {
-    watched = new Watched(packetBytes, cubic);
-    return watched;
-  };
+  const { auto, watched } = watching();
   const figures = runBottleneck({ ...link, ...times, flows: [auto] });
-  return { figures, watched: watched as unknown as Watched };
+  return { figures, watched: watched[0] as Watched };
 }
 
 const show = (value: unknown): string => JSON.stringify(value);
@@ -93,12 +100,7 @@ test("beside others' CUBIC it is CUBIC but for a trial, though programs are late
     [10, 20, 1, 2],
     [100, 5, 0.3, 2],
   ] as const) {
-    const watched: Watched[] = [];
-    const auto: CongestionControllerFactory = (packetBytes) => {
-      const one = new Watched(packetBytes, cubic);
-      watched.push(one);
-      return one;
-    };
+    const { auto, watched } = watching();
     const link = { rateMbps, rttMs, bufferBdp, lossProbability: 0, pauseMs, staggerMs: 1_000 };
     const { fairness } = runBottleneck({
       ...link,
@@ -118,14 +120,10 @@ test("beside one of others' CUBIC it is CUBIC nearly always, with late programs 
     [50, 0.04, 1, 1],
     [100, 0.04, 1, 1],
   ] as const) {
-    let watched: Watched | undefined;
-    const auto: CongestionControllerFactory = (packetBytes) => {
-      watched = new Watched(packetBytes, cubic);
-      return watched;
-    };
+    const { auto, watched } = watching();
     const link = { rateMbps: 100, rttMs, bufferBdp, lossProbability: 0, staggerMs: 1_000, pauseMs, seed };
     const { mbps } = runBottleneck({ ...link, flows: [auto, plainCubic], warmUpMs: 4_000, durationMs: 10_000 });
-    const { bbrMs } = watched as unknown as Watched;
+    const { bbrMs } = watched[0] as Watched;
     const [ours = 0, theirs = 0] = mbps;
     const what = `${show(link)}: ${ours.toFixed(1)} and ${theirs.toFixed(1)} Mbit/s, ${bbrMs.toFixed(0)} ms with BBR`;
     assert.ok(bbrMs <= 4_000 && theirs >= 0.4 * ours, what);
@@ -133,11 +131,7 @@ test("beside one of others' CUBIC it is CUBIC nearly always, with late programs 
 });
 
 test("a queue of a few packets in which three flows meet passes for none, but the trial ends soon and is seldom tried again", () => {
-  let watched: Watched | undefined;
-  const auto: CongestionControllerFactory = (packetBytes) => {
-    watched = new Watched(packetBytes, cubic);
-    return watched;
-  };
+  const { auto, watched } = watching();
   const link = { rateMbps: 10, rttMs: 20, bufferBdp: 0.3, lossProbability: 0, staggerMs: 1_000 };
   const { mbps } = runBottleneck({
     ...link,
@@ -145,7 +139,7 @@ test("a queue of a few packets in which three flows meet passes for none, but th
     warmUpMs: 4_000,
     durationMs: 120_000,
   });
-  const { changes, bbrMs } = watched as unknown as Watched;
+  const { changes, bbrMs } = watched[0] as Watched;
   const tries = changes.filter(({ name }) => name === "bbr").length;
   assert.ok(tries >= 1, "the case itself: there was a trial");
   assert.ok(tries <= 5 && bbrMs <= 0.05 * 120_000, `${tries} trials, ${(bbrMs / 1000).toFixed(1)} s in all`);
@@ -171,7 +165,6 @@ test("packets that overtake one another, and a link that is cut for a while, are
   const times = { warmUpMs: 20_000, durationMs: 1_000 };
   const jumbled = alone({ ...link, link: { reorderProbability: 0.02, reorderMs: 10 } }, times);
   assert.equal(jumbled.watched.names, "");
-  // Half of what comes is lost, then all.
   const cut = alone({ ...link, change: { afterMs: 8_000, link: { isCut: true } } }, times);
   assert.equal(cut.watched.names, "");
 });

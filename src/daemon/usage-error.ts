@@ -3,6 +3,11 @@
 
 export const exitCode = { done: 0, failed: 1, usage: 2 } as const;
 
+/** @returns "a, b or c": what was expected instead. */
+export function oneOf(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
 /** Wrong input: what was given, what was expected, what to do. Ends in exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";

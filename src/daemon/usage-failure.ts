@@ -1,7 +1,7 @@
 // How a command line that cannot be understood is answered: one line and exit code 2, before anything heavy is loaded.
 
 import { writeErrorEvent, writeLineNow } from "./line-writer.ts";
-import { exitCode } from "./usage-error.ts";
+import { exitCode, oneOf } from "./usage-error.ts";
 
 /**
  * @param message of the parser, which knows of no names of commands.
@@ -35,5 +35,5 @@ function withoutTickets(line: string): string {
 
 function describeNoCommand(first: string | undefined, reason: string, commands: readonly string[]): string {
   const what = first === undefined || first.startsWith("-") ? reason : `there is no command "${first}"`;
-  return `${what}; expected ${commands.slice(0, -1).join(", ")} or ${commands.at(-1)}`;
+  return `${what}; expected ${oneOf(commands)}`;
 }

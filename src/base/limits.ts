@@ -451,6 +451,8 @@ export const BUFFER_MEMORY_BYTES_MIN = 4 * 1024 * 1024;
 export const BUFFER_MEMORY_PART = 16;
 /** A writer that reads from elsewhere reads so much at a time at most … */
 export const WRITE_CHUNK_BYTES = 128 * 1024;
+/** … in whole batches, with room for an acknowledgement in front of each; … */
+export const BATCH_ACK_BYTES = 64;
 /** … less where a connection has many streams, which may all come at once before the first one is told to pause, and this at the least. */
 export const WRITE_CHUNK_BYTES_MIN = 8 * 1024;
 /** Windows at first: a fast answer to a small question, without promising memory to everybody. */

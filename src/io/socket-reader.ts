@@ -40,11 +40,10 @@ function findSlots(): Slots | undefined {
   return { buffer, callback, next };
 }
 
-/** The first so many bytes of the shared memory; sizes are powers of two, so that few views serve all. */
+/** The first so many bytes of the shared memory, by how many: few different lengths are asked for. */
 const views = new Map<number, Uint8Array>();
 
-function sharedView(bytesMax: number): Uint8Array {
-  const lengthBytes = 2 ** Math.floor(Math.log2(bytesMax));
+function sharedView(lengthBytes: number): Uint8Array {
   const known = views.get(lengthBytes);
   if (known !== undefined) return known;
   shared ??= new Uint8Array(WRITE_CHUNK_BYTES);
@@ -70,7 +69,8 @@ function goOn(): void {
 /**
  * Hands on what the socket receives; nothing has been read from it yet.
  * @param onBytes takes bytes that are its own until it returns.
- * @param chunkBytes how many it should be given at a time at most, up to WRITE_CHUNK_BYTES; asked after each of its calls.
+ * @param chunkBytes how many it should be given at a time at most, up to WRITE_CHUNK_BYTES; asked after each of its calls. Each
+ * different answer takes a view that is kept.
  * @returns whether they are read into shared memory.
  */
 export function readSocket(
@@ -89,10 +89,9 @@ export function readSocket(
   const first = sharedView(chunkBytes());
   internals[known.buffer] = first;
   internals[known.next] = (): Uint8Array | undefined => {
-    const bytesMax = chunkBytes();
-    const { length } = internals[known.buffer] as Uint8Array;
+    const bytes = chunkBytes();
     // Most reads want as much as the one before.
-    return bytesMax >= length && bytesMax < 2 * length ? undefined : sharedView(bytesMax);
+    return bytes === (internals[known.buffer] as Uint8Array).length ? undefined : sharedView(bytes);
   };
   internals[known.callback] = (lengthBytes: number, buffer: Uint8Array): boolean => {
     onBytes(buffer.subarray(0, lengthBytes));

@@ -6,13 +6,12 @@ import { ecn } from "../base/ecn.ts";
 import {
   ACK_ONLY_PACKETS_MAX,
   ACK_RANGES_MAX,
-  BATCH_PACKETS_MAX,
   DATA_HEADER_BYTES,
   DATAGRAM_BYTES_MIN,
   TAG_BYTES,
 } from "../base/limits.ts";
 import type { Route } from "../base/route.ts";
-import { TRANSMIT_BYTES_MAX, type Transmit } from "../base/transmit.ts";
+import type { Transmit } from "../base/transmit.ts";
 import { writeDataHeader } from "../wire/datagram.ts";
 import {
   ackRangesThatFit,
@@ -26,6 +25,7 @@ import {
   writePathResponse,
   writePing,
 } from "../wire/frame-encoder.ts";
+import { packetsInBatch } from "./batch-size.ts";
 import type { Connection } from "./connection.ts";
 import type { PacketKeys } from "./packet-keys.ts";
 import type { Path } from "./path.ts";
@@ -67,8 +67,8 @@ export class PacketSender {
   private fillBatch(nowMs: number, keys: PacketKeys, path: Path, out: Transmit): boolean {
     out.begin(path.route);
     path.pacingAtMs = Number.POSITIVE_INFINITY;
-    for (let count = 0; count < BATCH_PACKETS_MAX; count++) {
-      if (out.lengthBytes + path.datagramBytes > TRANSMIT_BYTES_MAX) break;
+    const packets = packetsInBatch(path.datagramBytes);
+    for (let count = 0; count < packets; count++) {
       const bytes = this.buildPacket(nowMs, keys, path, out, count === 0);
       if (bytes === 0) break;
       if (count === 0) out.segmentBytes = bytes;

@@ -35,10 +35,17 @@ export class SendMemory {
     return this.bytes >= this.boundBytes;
   }
 
-  /** The most that a writer should bring at a time, when any of so many streams may. */
-  chunkBytes(streams: number): number {
+  /**
+   * The most that a writer should bring at a time, when any of so many streams may: whole batches where there is memory for as many as
+   * WRITE_CHUNK_BYTES hold, else a power of two, so that a reader meets with few different lengths.
+   * @param batchBytes what of a stream fits one batch on the present path; 0 where there is none.
+   */
+  chunkBytes(streams: number, batchBytes: number): number {
     const evenBytes = (this.boundBytes - this.bytes) / Math.max(1, streams);
-    return Math.min(WRITE_CHUNK_BYTES, Math.max(WRITE_CHUNK_BYTES_MIN, Math.floor(evenBytes)));
+    const wholeBytes = batchBytes > 0 ? Math.floor(WRITE_CHUNK_BYTES / batchBytes) * batchBytes : 0;
+    if (wholeBytes > 0 && evenBytes >= wholeBytes) return wholeBytes;
+    const bytes = Math.min(WRITE_CHUNK_BYTES, Math.max(WRITE_CHUNK_BYTES_MIN, evenBytes));
+    return 2 ** Math.floor(Math.log2(bytes));
   }
 
   /** @param windowShareBytes of the path's window, what falls to one stream. @returns whether the writer may write more than it has. */

@@ -6,6 +6,7 @@ import { STREAM_WINDOW_BYTES_USUAL } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
 import { streamHeaderBytes, writeMaxData, writeMaxStreams, writeStreamHeader } from "../wire/frame-encoder.ts";
 import type { TransportParameters } from "../wire/transport-parameters.ts";
+import { dataInBatch } from "./batch-size.ts";
 import { type BufferMemory, MemoryShare } from "./buffer-memory.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
@@ -226,7 +227,7 @@ export class StreamTable implements StreamOwner {
   }
 
   get chunkBytes(): number {
-    return this.sendMemory.chunkBytes(this.streams.size);
+    return this.sendMemory.chunkBytes(this.streams.size, dataInBatch(this.connection.paths.active));
   }
 
   mayWriteOn(stream: Stream): boolean {

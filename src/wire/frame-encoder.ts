@@ -138,6 +138,9 @@ export function writeStopSending(writer: ByteWriter, id: number, code: number): 
   writer.varint(code);
 }
 
+/** The most that stands in front of data which reach to the packet's end: the type, an id and an offset. */
+export const STREAM_HEADER_BYTES_MAX = 1 + 2 * 8;
+
 /** Bytes in front of the data of a STREAM. @param lengthBytes undefined where the data reach to the packet's end. */
 export function streamHeaderBytes(id: number, offset: number, lengthBytes: number | undefined): number {
   return 1 + varintBytes(id) + varintBytes(offset) + (lengthBytes === undefined ? 0 : varintBytes(lengthBytes));

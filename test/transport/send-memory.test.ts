@@ -30,14 +30,17 @@ test("it is full at the connection's share, which is never less than the first w
 
 test("a few streams are written to in large chunks as long as these fit, many in small ones", () => {
   const memory = memoryOf(4 * MIB);
-  assert.equal(memory.chunkBytes(1), WRITE_CHUNK_BYTES);
-  assert.equal(memory.chunkBytes(64), (4 * MIB) / 64);
-  assert.equal(memory.chunkBytes(100_000), WRITE_CHUNK_BYTES_MIN);
+  assert.equal(memory.chunkBytes(1, 0), WRITE_CHUNK_BYTES);
+  assert.equal(memory.chunkBytes(64, 0), (4 * MIB) / 64);
+  assert.equal(memory.chunkBytes(100_000, 0), WRITE_CHUNK_BYTES_MIN);
+  assert.equal(memory.chunkBytes(1, 50_000), 100_000, "in whole batches where there is memory for two");
+  assert.equal(memory.chunkBytes(1, 200_000), WRITE_CHUNK_BYTES);
   memory.change(4 * MIB - 50_000);
-  assert.equal(memory.chunkBytes(1), 50_000);
+  assert.equal(memory.chunkBytes(1, 0), 32_768);
+  assert.equal(memory.chunkBytes(1, 40_000), 32_768);
   memory.change(2 * MIB);
   assert.equal(
-    memory.chunkBytes(1),
+    memory.chunkBytes(1, 0),
     WRITE_CHUNK_BYTES_MIN,
     "it may be overfull, and whoever holds nothing still writes",
   );

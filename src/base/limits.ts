@@ -315,6 +315,14 @@ export const DRIVER_SEND_BYTES = 256 * 1024;
 export const DRIVER_SAMPLE_EVERY = 8;
 /** The slice of processor time that is asked of the kernel: the least that it grants; by itself it gives some 1 to 3 ms. */
 export const SCHEDULING_SLICE_MS = 0.1;
+/** How much nicer than the thread that carries packets those are which compile for it: nine tenths of a processor that both want are its own. */
+export const BACKGROUND_NICENESS = 10;
+/**
+ * Bytes of bytecode of other functions that V8 compiles along with the one that calls them, each and together; 460 and 920 as V8 comes. So
+ * compiling takes less at a time, and a fast transfer no more.
+ */
+export const INLINED_BYTECODE_BYTES = 200;
+export const INLINED_BYTECODE_BYTES_ALL = 300;
 /** Bytes of bytecode that a function runs between two looks of V8 whether to optimise it; 67,584 as V8 comes. Less brings no more. */
 export const INTERRUPT_BUDGET_BYTES = 20_000;
 /** The longest a timer is set for: setTimeout takes 2^31 − 1 at most, and an hour costs nothing. */

@@ -9,6 +9,7 @@ import type { Identity } from "../crypto/identity.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
 import { formatHostAndPort, type HostAndPort, type RendezvousAddress } from "../crypto/rendezvous-address.ts";
+import { letBackgroundYield } from "../io/background-threads.ts";
 import { CarrierDialler } from "../io/carrier-dialler.ts";
 import { ConnectionQuota } from "../io/connection-quota.ts";
 import type { DatagramSocket } from "../io/datagram-socket.ts";
@@ -233,6 +234,7 @@ export class AgentProcess {
     this.announceAddresses(interfaceAddresses({ loopback: this.settings.loopback, families: this.socket.families }));
     tuneEngine();
     askForShortSlices();
+    letBackgroundYield();
     this.driver.start();
     this.network.start();
     this.directory.start();

@@ -6,6 +6,7 @@ import { randomBytes } from "../base/random.ts";
 import { MAIN_CARRIER } from "../base/route.ts";
 import { bestPacketCipher } from "../crypto/packet-cipher.ts";
 import { formatPeerId } from "../crypto/peer-id.ts";
+import { letBackgroundYield } from "../io/background-threads.ts";
 import { Driver } from "../io/driver.ts";
 import { formatHostPort } from "../io/forward-target.ts";
 import { monotonicNowMs } from "../io/monotonic-clock.ts";
@@ -75,6 +76,7 @@ export async function runRendezvous(options: RendezvousOptions, context: Command
   const signal = shutdownSignal();
   letYoungGenerationGrow();
   tuneEngine();
+  letBackgroundYield();
   driver.start();
   for (const [index, alternate] of alternates.entries()) driver.addSocket(index + 1, alternate);
   const streams = new RendezvousStreams({ server, driver, log });

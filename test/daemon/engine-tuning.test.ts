@@ -27,3 +27,26 @@ test("functions are optimised after a third of the calls that V8 waits for by it
   if (process.versions.v8.startsWith("11.")) assert.ok(tuned < usual / 3, `${tuned} calls, ${usual} without tuning`);
   else assert.ok(tuned > 0, "the program starts with other engines, without a complaint");
 });
+
+/** Whether V8 compiles a function of some 300 bytes of bytecode as a part of the one that calls it. */
+function isInlined(isTuned: boolean): boolean {
+  const script = `
+    ${isTuned ? `(await import(${JSON.stringify(tuning)})).tuneEngine();` : ""}
+    function callee(a) { ${"a = (a * 31 + 7) ^ (a >> 3); ".repeat(20)} return a; }
+    function caller(a) { return callee(a) + 1; }
+    %PrepareFunctionForOptimization(callee);
+    %PrepareFunctionForOptimization(caller);
+    caller(1);
+    caller(2);
+    %OptimizeFunctionOnNextCall(caller);
+    caller(3);`;
+  const flags = ["--allow-natives-syntax", "--trace-turbo-inlining", "--input-type=module"];
+  const result = spawnSync(process.execPath, [...flags, "-e", script], { encoding: "utf8" });
+  assert.equal(result.stderr, "");
+  return /Inlining .*callee/.test(result.stdout);
+}
+
+test("what a function calls is compiled along with it only where it is short", () => {
+  assert.equal(isInlined(false), true);
+  assert.equal(isInlined(true), !process.versions.v8.startsWith("11."));
+});

@@ -3,9 +3,9 @@
 // cores a keystroke waited behind the compiler. Linux has a nice level for each thread. What libuv's own threads do, which is files and names,
 // is nicer too; there is hardly any of it.
 //
-// Measured with Node 20, all programs on two cores, in the first, second and third second of use. Round trips of one byte, p50 1.7 -> 1.2, 0.73 -> 0.65 and
-// 0.55 -> 0.46 ms, p99 11 -> 8, 6.5 -> 5.1 and 4.4 -> 2.9 ms; connections in a second 190 -> 280, 240 -> 400 and 360 -> 580, half of that by compiling less at a time
-// (engine-tuning.ts). From the tenth second on there is no difference, and none in what a fast transfer costs.
+// Measured with Node 20, all programs on two cores, in the first, second and third second of use, together with the smaller pieces of engine-tuning.ts.
+// Round trips of one byte, p50 1.7 -> 1.4, 0.84 -> 0.73 and 0.59 -> 0.52 ms, p99 11 -> 8, 7.4 -> 5.2 and 5.1 -> 3.6 ms; connections in a second 195 -> 233, 298 -> 364
+// and about 500. From the tenth second on there is no difference, and none in what a fast transfer costs.
 
 import { existsSync, readdirSync } from "node:fs";
 import { constants, getPriority, setPriority } from "node:os";

@@ -19,9 +19,10 @@ export interface SentRange {
 export class SentPacket {
   state: number = packetState.untracked;
   packetNumber = 0;
-  sentAtMs = 0;
+  // Fractions from the beginning: with the first one in place of a whole number V8 throws away what it has compiled for packets.
+  sentAtMs = Number.NaN;
   bytes = 0;
-  lostAtMs = 0;
+  lostAtMs = Number.NaN;
   /** Epoch of the key that sealed it. */
   keyEpoch = 0;
   /** Its data have already been handed to another path or to a probe. */

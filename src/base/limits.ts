@@ -229,6 +229,12 @@ export const QUEUE_TRIAL_RTT_MS_MIN = 4;
 export const QUEUE_TRIAL_PACKETS_MIN = 16;
 /** The round trip has fallen to its least when it is longer by no more than this part. */
 export const QUEUE_TRIAL_TOLERANCE = 0.1;
+/**
+ * A flow gives up no more at a time than by fast convergence (RFC 9438 §4.7), and takes what another one has given up: one that began to grow
+ * at another time is told a part that is not its own. With 0.7 two flows that had lost at different times changed places instead of coming nearer.
+ */
+export const QUEUE_GROWTH_SHARE_MIN = (1 + CUBIC_BETA) / 2;
+export const QUEUE_GROWTH_SHARE_MAX = 1 / QUEUE_GROWTH_SHARE_MIN;
 /** After a trial that failed this many losses pass, doubling, at the most. */
 export const QUEUE_TRIAL_PAUSE_MAX = 8;
 /**

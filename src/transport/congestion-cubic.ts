@@ -93,7 +93,7 @@ export class CongestionCubic implements CongestionController {
 
   onAck(nowMs: number, bytes: number, sentAtMs: number, rtt: RttEstimator, appLimited: boolean): void {
     this.minRttMs = rtt.minMs;
-    this.queueTrial?.count(nowMs, bytes, sentAtMs);
+    this.queueTrial?.count(nowMs, bytes, sentAtMs, rtt.latestMs);
     if (sentAtMs <= this.recoveryStartMs) return;
     this.queueLimit?.onAck(nowMs, bytes, sentAtMs, rtt.latestMs, appLimited);
     if (this.queueTrial?.isPending && this.judgeTrial(this.queueTrial, nowMs, sentAtMs, rtt)) return;
@@ -210,9 +210,12 @@ export class CongestionCubic implements CongestionController {
     if (isOwn === undefined) return true;
     this.queueIsOwn = isOwn;
     if (isOwn) {
-      // The plateau of the cubic, where it spends most of its time, lies where the link is full, and not where its queue is.
-      this.maxBytes = Math.min(this.maxBytes, trial.windowBytes);
-      this.window = Math.min(this.reducedBytes, Math.max(this.window, trial.windowBytes));
+      // The plateau of the cubic, where it spends most of its time, lies where the link is full, and not where its queue is. Nobody's
+      // fairer part of the link is a reason to leave others less than CUBIC would.
+      const plateau = Math.min(trial.plateauBytes, Math.max(trial.windowBytes, this.reducedBytes));
+      this.maxBytes = Math.min(this.maxBytes, plateau);
+      this.window = Math.max(Math.min(this.reducedBytes, plateau), WINDOW_PACKETS_MIN * this.packetBytes);
+      trial.growFrom(nowMs, this.window);
     } else {
       this.window = this.reducedBytes;
     }

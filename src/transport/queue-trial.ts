@@ -6,7 +6,7 @@
 // costs the flow a round trip of its share.
 //
 // Two flows that lost together and cut together see the queue go too. Then they grow side by side, from shares that are nearer to each
-// other than CUBIC's cut would have left them.
+// other than CUBIC's cut would have left them, and from nearer ones still by what each had to do with the queue's growth (queue-growth.ts).
 
 import {
   GRANULARITY_MS,
@@ -18,6 +18,7 @@ import {
   QUEUE_TRIAL_RTT_MS_MIN,
   QUEUE_TRIAL_TOLERANCE,
 } from "../base/limits.ts";
+import { QueueGrowth } from "./queue-growth.ts";
 
 export class QueueTrial {
   /** The present round trip: when it began, what was acknowledged in it; and what the two before it came to. */
@@ -28,6 +29,9 @@ export class QueueTrial {
   /** The rate as it was at the cut, or has been since. */
   private rate = 0;
   private fullBytes = 0;
+  private readonly growth = new QueueGrowth();
+  /** The flow's part in the growth of the queue that the present trial is about. */
+  private growthShare = 1;
 
   private isRunning = false;
   private cutAtMs = 0;
@@ -47,12 +51,18 @@ export class QueueTrial {
     return this.fullBytes;
   }
 
+  /** Where the window goes on when the queue is the flow's own: at what the link holds, or at a fairer part of it. */
+  get plateauBytes(): number {
+    return this.fullBytes * this.growthShare;
+  }
+
   get isPending(): boolean {
     return this.isRunning;
   }
 
-  /** Counts an acknowledgement. @param sentAtMs when the newest packet in it was sent. */
-  count(nowMs: number, bytes: number, sentAtMs: number): void {
+  /** Counts an acknowledgement. @param sentAtMs when the newest packet in it was sent, whose round trip took so long. */
+  count(nowMs: number, bytes: number, sentAtMs: number, rttMs: number): void {
+    this.growth.onAck(nowMs, sentAtMs, rttMs);
     this.roundBytes += bytes;
     if (sentAtMs < this.roundStartMs) return;
     this.beforeBytesPerMs = this.lastBytesPerMs;
@@ -82,6 +92,8 @@ export class QueueTrial {
     this.isRunning = false;
     this.rate = 0;
     this.measure(nowMs, packetBytes, minRttMs);
+    this.growthShare = this.growth.shareOf(windowBytes, this.rate);
+    this.growth.forget();
     if (minRttMs < QUEUE_TRIAL_RTT_MS_MIN || windowBytes < QUEUE_TRIAL_PACKETS_MIN * packetBytes) return false;
     if (this.rate === 0 || this.fullBytes >= windowBytes) return false;
     if (this.pause > 0) {
@@ -98,6 +110,12 @@ export class QueueTrial {
   /** The cut was for nothing. */
   cancel(): void {
     this.isRunning = false;
+    this.growth.forget();
+  }
+
+  /** The queue was the flow's own, and its window grows from here on. */
+  growFrom(nowMs: number, windowBytes: number): void {
+    this.growth.begin(nowMs, windowBytes);
   }
 
   /**

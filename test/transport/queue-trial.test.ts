@@ -17,10 +17,10 @@ const WINDOW = 100 * MSS;
 function fill(trial: QueueTrial, startMs = 0): number {
   let nowMs = startMs;
   for (let i = 0; i < 3; i++) {
-    trial.count(nowMs, 0, nowMs);
-    trial.count(nowMs + 50, 50 * BYTES_PER_MS, nowMs - 50);
-    trial.count(nowMs + 99, 49 * BYTES_PER_MS, nowMs - 1);
-    trial.count(nowMs + 100, BYTES_PER_MS, nowMs);
+    trial.count(nowMs, 0, nowMs, 100);
+    trial.count(nowMs + 50, 50 * BYTES_PER_MS, nowMs - 50, 100);
+    trial.count(nowMs + 99, 49 * BYTES_PER_MS, nowMs - 1, 100);
+    trial.count(nowMs + 100, BYTES_PER_MS, nowMs, 100);
     nowMs += 100;
   }
   return nowMs;

@@ -1,7 +1,8 @@
-// What all streams of a connection hold for sending, written and not acknowledged, and when writers have to wait until it is less. A stream has a bound
-// of its own for what it has not sent yet; thousands of streams before a peer that reads none of them would still take
-// hundreds of megabytes. Whatever the others hold, a stream that holds nothing may write: those that stand still must not hold up
-// those that move, and whoever holds something is looked at again when it is acknowledged.
+// The memory that all streams of a connection hold for sending, for what was written and not acknowledged, and when writers have to wait until
+// it is less. A stream has a bound of its own for what it has not sent yet; thousands of streams before a peer that reads none of them, or
+// acknowledges all but a byte in each block, would still take hundreds of megabytes. Whatever the others hold, a stream that holds
+// nothing may write: those that stand still must not hold up those that move, and whoever holds something is looked at again when it
+// is acknowledged.
 
 import {
   CONNECTION_WINDOW_BYTES,

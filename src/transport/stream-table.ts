@@ -94,7 +94,7 @@ export class StreamTable implements StreamOwner {
     return this.streams.size;
   }
 
-  /** Bytes of all streams that were written and are not acknowledged. */
+  /** Memory of all streams for what was written and is not acknowledged. */
   get heldBytes(): number {
     return this.sendMemory.heldBytes;
   }
@@ -234,15 +234,15 @@ export class StreamTable implements StreamOwner {
     return this.sendMemory.mayWrite(stream.send, this.windowShareBytes);
   }
 
-  onWritten(stream: Stream, bytes: number): void {
-    this.sendMemory.change(bytes);
+  onWritten(stream: Stream, memoryBytes: number): void {
+    if (memoryBytes !== 0) this.sendMemory.change(memoryBytes);
     // A blocked stream waits for the connection's credit, which a write does not bring.
     this.scheduler.add(stream);
     this.connection.touch();
   }
 
-  onReset(stream: Stream, bytes: number): void {
-    this.sendMemory.change(-bytes);
+  onReset(stream: Stream, memoryBytes: number): void {
+    this.sendMemory.change(-memoryBytes);
     this.scheduler.remove(stream);
     stream.send.paused = false;
   }
@@ -350,9 +350,9 @@ export class StreamTable implements StreamOwner {
 
   onFrameAcked(half: SendHalf, offset: number, lengthBytes: number, fin: boolean): void {
     const { buffer } = half;
-    const beforeBytes = buffer.heldBytes;
+    const beforeBytes = buffer.memoryBytes;
     if (!half.onFrameAcked(offset, lengthBytes, fin)) return;
-    this.sendMemory.change(buffer.heldBytes - beforeBytes);
+    if (buffer.memoryBytes !== beforeBytes) this.sendMemory.change(buffer.memoryBytes - beforeBytes);
     const stream = this.streams.get(half.streamId);
     if (stream === undefined || stream.send !== half) return;
     if (half.paused) this.maybeResume(stream);

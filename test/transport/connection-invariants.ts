@@ -86,7 +86,7 @@ export function checkConnection(connection: Connection, nowMs: number): void {
   for (const stream of connection.streams.all) {
     checkStream(stream);
     unread += stream.receive.window.receivedBytes - stream.receive.window.consumedBytes;
-    held += stream.heldBytes;
+    held += stream.send.buffer.memoryBytes;
     assert.ok(!stream.send.paused || stream.heldBytes > 0, `stream ${stream.id}: nothing will wake its writer`);
   }
   const isUsedUp = window.consumedBytes === window.limitBytes;

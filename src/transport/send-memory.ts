@@ -5,7 +5,7 @@
 // is acknowledged.
 
 import {
-  CONNECTION_WINDOW_BYTES,
+  MEMORY_PART_PROMISED,
   SEND_HELD_BYTES_MAX,
   SEND_TARGET_BYTES_BLOCKED,
   SEND_TARGET_BYTES_MAX,
@@ -29,7 +29,8 @@ export class SendMemory {
   }
 
   private get boundBytes(): number {
-    return Math.min(SEND_HELD_BYTES_MAX, Math.max(CONNECTION_WINDOW_BYTES, this.share.bytes));
+    const sharedBytes = Math.floor(this.share.sending.leftBytes * MEMORY_PART_PROMISED);
+    return Math.min(SEND_HELD_BYTES_MAX, this.share.firstBytes + sharedBytes);
   }
 
   get isFull(): boolean {
@@ -63,11 +64,11 @@ export class SendMemory {
   /** @param bytes how many more are held than before; below 0 where they are fewer. */
   change(bytes: number): void {
     this.bytes += bytes;
-    if (this.bytes > CONNECTION_WINDOW_BYTES) this.share.claim();
+    this.share.sending.set(Math.max(0, this.bytes - this.share.firstBytes));
   }
 
   clear(): void {
-    this.bytes = 0;
+    this.change(-this.bytes);
   }
 }
 

@@ -58,14 +58,14 @@ export class StreamTable implements StreamOwner {
   ) {
     this.connection = connection;
     this.settings = settings;
-    this.share = new MemoryShare(memory, () => {
+    this.share = new MemoryShare(memory, settings.initialDataBytes, () => {
       if (this.window.wantsUpdate) this.queueControl(this.maxDataFrame);
     });
     this.sendMemory = new SendMemory(this.share);
     this.control = control;
     this.emit = emit;
     this.parity = connection.role === "initiator" ? 0 : 1;
-    this.window = new ConnectionWindow(settings.initialDataBytes, settings.dataBytesMax, this.share);
+    this.window = new ConnectionWindow(this.share.firstBytes, settings.dataBytesMax, this.share.receiving);
     this.allowedHere = settings.streamsMax;
     this.announcedHere = settings.streamsMax;
     this.maxDataFrame = {

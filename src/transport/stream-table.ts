@@ -272,6 +272,7 @@ export class StreamTable implements StreamOwner {
   onMaybeClosed(stream: Stream): void {
     if (stream.closed || !stream.send.isDone || !stream.receive.isDone) return;
     stream.closed = true;
+    stream.receive.close();
     this.streams.delete(stream.id);
     if (stream.queue !== "none") this.scheduler.remove(stream);
     if (stream.id % 2 !== this.parity) {

@@ -457,20 +457,12 @@ export const SEND_TARGET_BYTES_BLOCKED = 16 * 1024;
 /** … and when the streams of its connection hold this much with what is under way: all that a peer's window lets us send. */
 export const SEND_HELD_BYTES_MAX = 24 * 1024 * 1024;
 /**
- * What the streams of all connections share in each direction, beyond what every connection has from the start, which is as much again in
- * all; less where the machine has little memory. One connection at full speed over a long path takes half of it.
+ * What the streams of all connections share in each direction, beyond what every connection has from the start; less where the machine has
+ * little memory. One connection at full speed over a long path takes half of it.
  */
 export const BUFFER_MEMORY_BYTES = 48 * 1024 * 1024;
 export const BUFFER_MEMORY_BYTES_MIN = 4 * 1024 * 1024;
 export const BUFFER_MEMORY_PART = 16;
-/** What a connection has promised is this part of what the others leave at most, so that one that comes later finds some, whoever was there … */
-export const MEMORY_PART_PROMISED = 1 / 2;
-/** … and places in its blocks that hold nothing yet, or nothing any more, take this part: that is a thousand streams for one alone. */
-export const MEMORY_PART_SLACK = 1 / 4;
-/** When so much of the memory has become free, those that wait for credit are told. */
-export const MEMORY_PART_TOLD = 1 / 64;
-/** Each connection has so many of these places besides: in a block that is being filled, and in one that is being read. */
-export const RECEIVE_SLACK_BYTES = 2 * RECEIVE_BLOCK_BYTES;
 /** A writer that reads from elsewhere reads so much at a time at most … */
 export const WRITE_CHUNK_BYTES = 128 * 1024;
 /** … in whole batches, with room for an acknowledgement in front of each; … */
@@ -479,8 +471,6 @@ export const BATCH_ACK_BYTES = 64;
 export const WRITE_CHUNK_BYTES_MIN = 8 * 1024;
 /** Windows at first: a fast answer to a small question, without promising memory to everybody. */
 export const CONNECTION_WINDOW_BYTES = 1024 * 1024;
-/** The connection's where many others have theirs: a thousand peers have 64 MiB of it. They ask for more as soon as they use it. */
-export const CONNECTION_WINDOW_BYTES_LEAST = 64 * 1024;
 export const STREAM_WINDOW_BYTES = 32 * 1024;
 /**
  * What a stream is given when it is opened here, or has shown that it is read: as much, or an even part of half of what unread bytes have left

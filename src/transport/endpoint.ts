@@ -88,9 +88,9 @@ export class Endpoint {
     return this.responder.refused;
   }
 
-  private parametersOf({ streams }: Connection): TransportParameters {
+  private get parameters(): TransportParameters {
     return {
-      maxDataBytes: streams.window.limitBytes,
+      maxDataBytes: this.settings.initialDataBytes,
       maxStreamDataBytes: this.settings.initialStreamDataBytes,
       maxStreams: this.settings.streamsMax,
       idleTimeoutMs: this.settings.idleTimeoutMs,
@@ -107,7 +107,7 @@ export class Endpoint {
       identity: this.identity.publicKey,
       instance: this.instance,
       secretTag: options.secretTag,
-      parameters: this.parametersOf(connection),
+      parameters: this.parameters,
     };
     if (options.resume === true) this.resuming.add(connection);
     const handshake = new HandshakeInitiator(
@@ -257,7 +257,7 @@ export class Endpoint {
   private accept(nowMs: number, route: Route, packet: Uint8Array, admitted: Admitted): void {
     const connection = this.create(nowMs, "responder", admitted.payload.identity);
     const candidates = this.candidates?.();
-    const parameters = { ...this.parametersOf(connection), ...(candidates && { candidates }) };
+    const parameters = candidates === undefined ? this.parameters : { ...this.parameters, candidates };
     const { answer, keys } = this.responder.respond(admitted, this.instance, parameters);
     if (candidates !== undefined && candidates.length <= CANDIDATES_PARAMETER_BYTES_MAX)
       connection.candidates.onTold(candidates);

@@ -3,17 +3,13 @@
 // a second one where some of them were lost and keep those behind them waiting; on a link that loses packets each window is one of those.
 
 import {
-  MEMORY_PART_PROMISED,
-  MEMORY_PART_SLACK,
-  RECEIVE_BLOCK_BYTES,
-  RECEIVE_SLACK_BYTES,
   STREAM_WINDOW_PART_OF_FREE,
   WINDOW_UPDATE_BYTES,
   WINDOW_UPDATE_BYTES_LEAST,
   WINDOW_WIDEN_ROUND_TRIPS,
 } from "../base/limits.ts";
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
-import type { TakenMemory } from "./buffer-memory.ts";
+import type { MemoryShare } from "./buffer-memory.ts";
 
 /** @returns how much more credit is worth a frame. */
 function worthTelling(windowBytes: number): number {
@@ -114,84 +110,50 @@ abstract class ReceiveWindow {
 export class ConnectionWindow extends ReceiveWindow {
   private readonly windowBytesMin: number;
   private readonly windowBytesMax: number;
-  private readonly memory: TakenMemory;
-  private blockBytes = 0;
+  private readonly share: MemoryShare;
 
-  /** @param memory bounds what may be unread beyond the window that the connection has at first, and the blocks in which it lies. */
-  constructor(windowBytes: number, windowBytesMax: number, memory: TakenMemory) {
+  /** @param share bounds the unread bytes, beyond the window that every connection has at first. */
+  constructor(windowBytes: number, windowBytesMax: number, share: MemoryShare) {
     super(windowBytes);
     this.windowBytesMin = windowBytes;
     this.windowBytesMax = windowBytesMax;
-    this.memory = memory;
+    this.share = share;
   }
 
-  /** Memory that receive buffers hold. */
-  get heldBytes(): number {
-    return this.blockBytes;
-  }
-
-  /** What blocks take beyond the unread bytes, and beyond what is no matter; below 0 where that is not used up. */
-  private get slackBytes(): number {
-    return this.blockBytes - (this.received - this.consumed) - RECEIVE_SLACK_BYTES;
-  }
-
-  /** What may be unread. */
+  /** What may be unread. Whoever has claimed nothing has no more than everybody. */
   protected override get boundBytes(): number {
-    const sharedBytes = Math.floor(this.memory.leftBytes * MEMORY_PART_PROMISED) - Math.max(0, this.slackBytes);
-    return Math.min(this.windowBytesMax, this.windowBytesMin + Math.max(0, sharedBytes));
+    return this.share.isClaimed ? this.claimableBytes : this.windowBytesMin;
   }
 
-  /** What unread bytes have left of what the connection has or may be promised. */
+  private get claimableBytes(): number {
+    return Math.min(this.windowBytesMax, Math.max(this.windowBytesMin, this.share.bytes));
+  }
+
+  /** What unread bytes have left of what the connection has or may claim. */
   get freeBytes(): number {
-    return Math.max(0, this.boundBytes - (this.received - this.consumed));
+    return Math.max(0, this.claimableBytes - (this.received - this.consumed));
   }
 
   protected override get dueLimit(): number {
     return Math.min(this.received + this.windowBytes, this.consumed + this.boundBytes);
   }
 
-  /** The bound may have become less than the window; and a sender that has little left is told of little. */
+  /** The share may have become less than the window; and a sender that has little left is told of little. */
   override get wantsUpdate(): boolean {
-    const { boundBytes } = this;
-    const worthBytes = worthTelling(Math.min(this.windowBytes, boundBytes));
-    const dueLimit = Math.min(this.received + this.windowBytes, this.consumed + boundBytes);
-    const grownBytes = dueLimit - this.limitBytes;
+    const worthBytes = worthTelling(Math.min(this.windowBytes, this.boundBytes));
+    const grownBytes = this.dueLimit - this.limitBytes;
     if (grownBytes >= worthBytes) return true;
     return grownBytes >= WINDOW_UPDATE_BYTES_LEAST && this.limitBytes - this.received < worthBytes;
   }
 
-  override update(nowMs: number, rttMs: number): number {
-    const limit = super.update(nowMs, rttMs);
-    this.account();
-    return limit;
+  override onReceived(newBytes: number): void {
+    super.onReceived(newBytes);
+    if ((this.received - this.consumed) * 2 >= this.windowBytesMin) this.share.claim();
   }
 
-  override onConsumed(bytes: number): void {
-    super.onConsumed(bytes);
-    this.account();
-  }
-
-  /** Whether there is memory for a block that is larger than what is to lie in it. */
-  get hasRoomForBlock(): boolean {
-    const slackBytes = this.slackBytes + RECEIVE_BLOCK_BYTES;
-    if (slackBytes <= 0) return true;
-    const { leftBytes } = this.memory;
-    return slackBytes <= leftBytes * MEMORY_PART_SLACK && this.promisedBytes + slackBytes <= leftBytes;
-  }
-
-  /** @param bytes how much more memory receive buffers hold than before; below 0 where it is less. */
-  onBlocks(bytes: number): void {
-    this.blockBytes += bytes;
-    this.account();
-  }
-
-  /** What the peer may yet make us hold, beyond what it could from the start. */
-  private get promisedBytes(): number {
-    return Math.max(0, this.limitBytes - this.consumed - this.windowBytesMin);
-  }
-
-  private account(): void {
-    this.memory.set(this.promisedBytes + Math.max(0, this.slackBytes));
+  override atLeast(windowBytes: number): void {
+    if (windowBytes > this.windowBytes) this.share.claim();
+    super.atLeast(windowBytes);
   }
 }
 

@@ -1,7 +1,6 @@
 // The bytes of one stream that came and were not read. They are copied out of the datagram into blocks by their
 // offset: a stream never holds more memory than its window, rounded up to a block, however small or scattered the
-// frames are, and a reader gets long runs instead of packets. Thousands of streams with a byte each in a block would still hold many times
-// what flow control counts; where memory for that is short, blocks are divided into the smallest.
+// frames are, and a reader gets long runs instead of packets.
 
 import { copyBytes } from "../base/byte-copy.ts";
 import {
@@ -73,14 +72,6 @@ export class SpareBlocks {
   }
 }
 
-/** Who counts the memory of all buffers of a connection. */
-export interface BlockAccount {
-  /** Whether there is memory for a block that is larger than what is to lie in it. */
-  readonly hasRoomForBlock: boolean;
-  /** @param bytes how much more memory is held than before; below 0 where it is less. */
-  onBlocks(bytes: number): void;
-}
-
 export class ReceiveBuffer {
   /** The spare blocks' own. */
   readonly idle: IdlePlace = { isIdle: false, before: undefined, after: undefined };
@@ -89,10 +80,6 @@ export class ReceiveBuffer {
   private readonly blocks = new Map<number, Uint8Array>();
   private readonly received = new RangeSet();
   private readonly pool: BlockPool;
-  private readonly account: BlockAccount | undefined;
-  private memory = 0;
-  /** Where blocks would begin that are divided; made for the first one. */
-  private divided: Set<number> | undefined;
   /** Full blocks that were read to their end, by a reader that has not said yet that it is done with them. */
   private lent: Uint8Array[] = [];
   /** The reader may still look at bytes that it has read. */
@@ -100,20 +87,16 @@ export class ReceiveBuffer {
   private readEnd = 0;
   private highest = 0;
 
-  constructor(spare?: SpareBlocks, pool = receiveBlocks, account?: BlockAccount) {
+  constructor(spare?: SpareBlocks, pool = receiveBlocks) {
     this.spare = spare;
     this.pool = pool;
-    this.account = account;
   }
 
   /** Memory that is held, in bytes. */
   get memoryBytes(): number {
-    return this.memory;
-  }
-
-  private changeMemory(bytes: number): void {
-    this.memory += bytes;
-    this.account?.onBlocks(bytes);
+    let bytes = 0;
+    for (const block of this.blocks.values()) bytes += block.length;
+    return bytes;
   }
 
   /** Everything below was read. */
@@ -140,11 +123,11 @@ export class ReceiveBuffer {
     let at = Math.max(offset, this.readEnd);
     if (at < last && this.received.isEmpty) this.spare?.release(this);
     while (at < last) {
-      let blockStart = this.startOf(at);
+      const blockStart = blockStartOf(at);
       let block = this.blocks.get(blockStart);
       if (block === undefined) {
-        blockStart = this.takeBlock(at);
-        block = this.blocks.get(blockStart) as Uint8Array;
+        block = this.pool.take(blockBytesAt(blockStart));
+        this.blocks.set(blockStart, block);
       }
       const stop = Math.min(blockStart + block.length, last);
       const from = start + (at - offset);
@@ -158,27 +141,6 @@ export class ReceiveBuffer {
     if (this.received.rangeCount > rangesMax) {
       throw new ProtocolError(closeCode.violation, `stream data in ${this.received.rangeCount} pieces`);
     }
-  }
-
-  /** @returns where the block begins, or would, that holds the byte at `offset`. */
-  private startOf(offset: number): number {
-    const start = blockStartOf(offset);
-    return this.divided?.has(start) ? offset - (offset % RECEIVE_BLOCK_BYTES_FIRST) : start;
-  }
-
-  /** @returns where the block begins that was taken for the byte at `offset`. */
-  private takeBlock(offset: number): number {
-    const start = blockStartOf(offset);
-    const bytes = blockBytesAt(start);
-    if (bytes > RECEIVE_BLOCK_BYTES_FIRST && !this.divided?.has(start) && this.account?.hasRoomForBlock === false) {
-      this.divided ??= new Set();
-      this.divided.add(start);
-    }
-    const blockStart = this.startOf(offset);
-    const block = this.pool.take(this.divided?.has(start) ? RECEIVE_BLOCK_BYTES_FIRST : bytes);
-    this.blocks.set(blockStart, block);
-    this.changeMemory(block.length);
-    return blockStart;
   }
 
   /** Bytes up to `offset` came and are wanted by nobody. */
@@ -213,8 +175,7 @@ export class ReceiveBuffer {
   read(): Uint8Array | undefined {
     const end = this.received.firstMissing(this.readEnd);
     if (end === this.readEnd) return undefined;
-    const wholeStart = blockStartOf(this.readEnd);
-    const blockStart = this.startOf(this.readEnd);
+    const blockStart = blockStartOf(this.readEnd);
     const block = this.blocks.get(blockStart) as Uint8Array;
     const blockEnd = blockStart + block.length;
     const stop = Math.min(end, blockEnd);
@@ -224,8 +185,6 @@ export class ReceiveBuffer {
     this.received.remove(0, stop);
     if (stop === blockEnd) {
       this.blocks.delete(blockStart);
-      this.changeMemory(-block.length);
-      if (blockStartOf(stop) !== wholeStart) this.divided?.delete(wholeStart);
       if (block.length === RECEIVE_BLOCK_BYTES && this.lent.length < LENT_BLOCKS_MAX) this.lent.push(block);
     } else if (this.received.isEmpty) this.spare?.keep(this);
     return view;
@@ -242,18 +201,12 @@ export class ReceiveBuffer {
     if (!this.isLookedAt) {
       for (const block of this.blocks.values()) if (block.length === RECEIVE_BLOCK_BYTES) this.pool.give(block);
     }
-    this.forgetBlocks();
-  }
-
-  private forgetBlocks(): void {
     this.blocks.clear();
-    this.divided?.clear();
-    this.changeMemory(-this.memory);
   }
 
   /** Lets all bytes go. */
   clear(): void {
-    this.forgetBlocks();
+    this.blocks.clear();
     this.received.clear();
     this.spare?.release(this);
   }

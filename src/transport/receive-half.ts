@@ -1,7 +1,6 @@
 // The receiving half of a stream (RFC 9000 §3.2): bytes in order for a reader, the final size, and both windows' accounts.
 
 import { closeCode, ProtocolError } from "../base/protocol-error.ts";
-import { receiveBlocks } from "./block-pool.ts";
 import { type ConnectionWindow, StreamWindow } from "./flow-control.ts";
 import { ReceiveBuffer, type SpareBlocks } from "./receive-buffer.ts";
 
@@ -16,7 +15,7 @@ export class ReceiveHalf {
   announced = false;
 
   constructor(windowBytes: number, windowBytesMax: number, connectionWindow: ConnectionWindow, spare?: SpareBlocks) {
-    this.buffer = new ReceiveBuffer(spare, receiveBlocks, connectionWindow);
+    this.buffer = new ReceiveBuffer(spare);
     this.window = new StreamWindow(windowBytes, windowBytesMax, connectionWindow);
     this.connectionWindow = connectionWindow;
   }
@@ -82,8 +81,8 @@ export class ReceiveHalf {
     this.countUpTo(finalSize);
     this.finalSize = finalSize;
     this.resetReceived = true;
-    this.buffer.clear();
     this.consumeRest();
+    this.buffer.clear();
     return true;
   }
 
@@ -105,12 +104,7 @@ export class ReceiveHalf {
   discard(): void {
     if (this.discarding) return;
     this.discarding = true;
-    this.buffer.clear();
     this.consumeRest();
-  }
-
-  /** The stream is closed. What lies in a block still, it has read. */
-  close(): void {
     this.buffer.clear();
   }
 

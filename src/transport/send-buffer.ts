@@ -23,7 +23,6 @@ export class SendBuffer {
   private end = 0;
   private unsent = 0;
   private ackedEnd = 0;
-  private memory = 0;
   private readonly acked = new RangeSet();
   private readonly lost = new RangeSet();
   /** Block of the last copy: most copies go on where the last one stopped. */
@@ -47,11 +46,6 @@ export class SendBuffer {
   /** Bytes that are held: written and not acknowledged in order. */
   get heldBytes(): number {
     return this.end - this.ackedEnd;
-  }
-
-  /** Memory that is held for them: a single byte that is not acknowledged keeps its whole block. */
-  get memoryBytes(): number {
-    return this.memory;
   }
 
   /** Bytes that are held and have never been sent. */
@@ -100,7 +94,6 @@ export class SendBuffer {
     this.blocks[this.count] = block;
     this.starts[this.count++] = this.end;
     this.room = block.length;
-    this.memory += block.length;
   }
 
   /** The range is on its way. */
@@ -199,7 +192,6 @@ export class SendBuffer {
   }
 
   private drop(block: Uint8Array): void {
-    this.memory -= block.length;
     if (block.length === SEND_BLOCK_BYTES) this.pool.give(block);
     else if (block.length === SEND_BLOCK_BYTES_MIN) this.smallPool.give(block);
   }

@@ -1,11 +1,10 @@
-// The memory that all streams of a connection hold for sending, for what was written and not acknowledged, and when writers have to wait until
-// it is less. A stream has a bound of its own for what it has not sent yet; thousands of streams before a peer that reads none of them, or
-// acknowledges all but a byte in each block, would still take hundreds of megabytes. Whatever the others hold, a stream that holds
-// nothing may write: those that stand still must not hold up those that move, and whoever holds something is looked at again when it
-// is acknowledged.
+// What all streams of a connection hold for sending, written and not acknowledged, and when writers have to wait until it is less. A stream has a bound
+// of its own for what it has not sent yet; thousands of streams before a peer that reads none of them would still take
+// hundreds of megabytes. Whatever the others hold, a stream that holds nothing may write: those that stand still must not hold up
+// those that move, and whoever holds something is looked at again when it is acknowledged.
 
 import {
-  MEMORY_PART_PROMISED,
+  CONNECTION_WINDOW_BYTES,
   SEND_HELD_BYTES_MAX,
   SEND_TARGET_BYTES_BLOCKED,
   SEND_TARGET_BYTES_MAX,
@@ -29,8 +28,7 @@ export class SendMemory {
   }
 
   private get boundBytes(): number {
-    const sharedBytes = Math.floor(this.share.sending.leftBytes * MEMORY_PART_PROMISED);
-    return Math.min(SEND_HELD_BYTES_MAX, this.share.firstBytes + sharedBytes);
+    return Math.min(SEND_HELD_BYTES_MAX, Math.max(CONNECTION_WINDOW_BYTES, this.share.bytes));
   }
 
   get isFull(): boolean {
@@ -64,11 +62,11 @@ export class SendMemory {
   /** @param bytes how many more are held than before; below 0 where they are fewer. */
   change(bytes: number): void {
     this.bytes += bytes;
-    this.share.sending.set(Math.max(0, this.bytes - this.share.firstBytes));
+    if (this.bytes > CONNECTION_WINDOW_BYTES) this.share.claim();
   }
 
   clear(): void {
-    this.change(-this.bytes);
+    this.bytes = 0;
   }
 }
 

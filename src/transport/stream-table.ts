@@ -58,14 +58,14 @@ export class StreamTable implements StreamOwner {
   ) {
     this.connection = connection;
     this.settings = settings;
-    this.share = new MemoryShare(memory, settings.initialDataBytes, () => {
+    this.share = new MemoryShare(memory, () => {
       if (this.window.wantsUpdate) this.queueControl(this.maxDataFrame);
     });
     this.sendMemory = new SendMemory(this.share);
     this.control = control;
     this.emit = emit;
     this.parity = connection.role === "initiator" ? 0 : 1;
-    this.window = new ConnectionWindow(this.share.firstBytes, settings.dataBytesMax, this.share.receiving);
+    this.window = new ConnectionWindow(settings.initialDataBytes, settings.dataBytesMax, this.share);
     this.allowedHere = settings.streamsMax;
     this.announcedHere = settings.streamsMax;
     this.maxDataFrame = {
@@ -94,7 +94,7 @@ export class StreamTable implements StreamOwner {
     return this.streams.size;
   }
 
-  /** Memory of all streams for what was written and is not acknowledged. */
+  /** Bytes of all streams that were written and are not acknowledged. */
   get heldBytes(): number {
     return this.sendMemory.heldBytes;
   }
@@ -234,15 +234,15 @@ export class StreamTable implements StreamOwner {
     return this.sendMemory.mayWrite(stream.send, this.windowShareBytes);
   }
 
-  onWritten(stream: Stream, memoryBytes: number): void {
-    if (memoryBytes !== 0) this.sendMemory.change(memoryBytes);
+  onWritten(stream: Stream, bytes: number): void {
+    this.sendMemory.change(bytes);
     // A blocked stream waits for the connection's credit, which a write does not bring.
     this.scheduler.add(stream);
     this.connection.touch();
   }
 
-  onReset(stream: Stream, memoryBytes: number): void {
-    this.sendMemory.change(-memoryBytes);
+  onReset(stream: Stream, bytes: number): void {
+    this.sendMemory.change(-bytes);
     this.scheduler.remove(stream);
     stream.send.paused = false;
   }
@@ -272,7 +272,6 @@ export class StreamTable implements StreamOwner {
   onMaybeClosed(stream: Stream): void {
     if (stream.closed || !stream.send.isDone || !stream.receive.isDone) return;
     stream.closed = true;
-    stream.receive.close();
     this.streams.delete(stream.id);
     if (stream.queue !== "none") this.scheduler.remove(stream);
     if (stream.id % 2 !== this.parity) {
@@ -351,9 +350,9 @@ export class StreamTable implements StreamOwner {
 
   onFrameAcked(half: SendHalf, offset: number, lengthBytes: number, fin: boolean): void {
     const { buffer } = half;
-    const beforeBytes = buffer.memoryBytes;
+    const beforeBytes = buffer.heldBytes;
     if (!half.onFrameAcked(offset, lengthBytes, fin)) return;
-    if (buffer.memoryBytes !== beforeBytes) this.sendMemory.change(buffer.memoryBytes - beforeBytes);
+    this.sendMemory.change(buffer.heldBytes - beforeBytes);
     const stream = this.streams.get(half.streamId);
     if (stream === undefined || stream.send !== half) return;
     if (half.paused) this.maybeResume(stream);

@@ -15,10 +15,10 @@ export interface StreamOwner {
   readonly chunkBytes: number;
   /** Whether the writer may go on; if not, the event "writable" follows. */
   mayWriteOn(stream: Stream): boolean;
-  /** @param memoryBytes how much more memory is held for what was written. */
-  onWritten(stream: Stream, memoryBytes: number): void;
-  /** @param memoryBytes how much was held, and is no more. */
-  onReset(stream: Stream, memoryBytes: number): void;
+  /** @param bytes how many were written. */
+  onWritten(stream: Stream, bytes: number): void;
+  /** @param bytes how many were held, and are no more. */
+  onReset(stream: Stream, bytes: number): void;
   queueControl(frame: ControlFrame): void;
   onRead(stream: Stream): void;
   onMaybeClosed(stream: Stream): void;
@@ -89,10 +89,8 @@ export class Stream {
   write(_nowMs: number, chunk: Uint8Array): boolean {
     if (!this.send.isOpen || this.closed) return true;
     if (chunk.length === 0) return !this.send.paused;
-    const { buffer } = this.send;
-    const beforeBytes = buffer.memoryBytes;
-    buffer.write(chunk);
-    this.owner.onWritten(this, buffer.memoryBytes - beforeBytes);
+    this.send.buffer.write(chunk);
+    this.owner.onWritten(this, chunk.length);
     // Once told to pause, the writer is told so again until the event: it may be waiting for it already.
     if (!this.send.paused) this.send.paused = !this.owner.mayWriteOn(this);
     return !this.send.paused;
@@ -113,10 +111,10 @@ export class Stream {
   /** Ends our sending half at once; what the peer has not got is lost. */
   reset(_nowMs: number, code: number): void {
     assert(code >= 0, "stream: negative code");
-    const { memoryBytes } = this.send.buffer;
+    const { heldBytes } = this;
     if (this.closed || !this.send.reset(code)) return;
     this.owner.queueControl(this.send);
-    this.owner.onReset(this, memoryBytes);
+    this.owner.onReset(this, heldBytes);
   }
 
   /** Asks the peer to end its sending half; what it sends from now on is thrown away. */

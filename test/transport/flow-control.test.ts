@@ -14,8 +14,7 @@ const connectionWindow = (
   windowBytes: number,
   windowBytesMax: number,
   memory = new BufferMemory(48 * MIB),
-): ConnectionWindow =>
-  new ConnectionWindow(windowBytes, windowBytesMax, new MemoryShare(memory, windowBytes).receiving);
+): ConnectionWindow => new ConnectionWindow(windowBytes, windowBytesMax, new MemoryShare(memory));
 /** A stream's, in a connection that has all the memory that it could want. */
 const streamWindow = (windowBytes: number, windowBytesMax: number): StreamWindow =>
   new StreamWindow(windowBytes, windowBytesMax, connectionWindow(MIB, 48 * MIB));
@@ -135,42 +134,30 @@ test("a sender that has little credit left is told of little more: unread stream
   assert.equal(window.update(0, 10), MIB + 100 * KIB);
 });
 
-test("each connection may be promised half of what the others leave, and one that is over leaves its part", () => {
+test("connections that want more than they have from the start share the memory, and one that is over leaves its part", () => {
   const memory = new BufferMemory(8 * MIB);
-  const shares = Array.from({ length: 4 }, () => new MemoryShare(memory, MIB));
-  const windows = shares.map((share) => new ConnectionWindow(MIB, 24 * MIB, share.receiving));
+  const shares = Array.from({ length: 4 }, () => new MemoryShare(memory));
+  const windows = shares.map((share) => new ConnectionWindow(MIB, 24 * MIB, share));
   const limitOf = (window: ConnectionWindow): number => window.update(0, 10) - window.consumedBytes;
-  for (const [i, promisedBytes] of [4 * MIB, 2 * MIB, MIB, MIB / 2].entries()) {
-    windows[i]?.atLeast(24 * MIB);
-    assert.equal(limitOf(windows[i] as ConnectionWindow), MIB + promisedBytes);
-  }
+  const [first, second, third, fourth] = windows as [
+    ConnectionWindow,
+    ConnectionWindow,
+    ConnectionWindow,
+    ConnectionWindow,
+  ];
+  first.atLeast(24 * MIB);
+  assert.equal(limitOf(first), 8 * MIB);
+  second.atLeast(24 * MIB);
+  assert.equal(limitOf(second), 4 * MIB);
+  third.atLeast(24 * MIB);
+  fourth.atLeast(24 * MIB);
+  assert.equal(limitOf(fourth), 2 * MIB);
   // What was promised is kept, and no more is promised until it is used up.
-  const first = windows[0] as ConnectionWindow;
-  assert.equal(limitOf(first), 5 * MIB);
-  first.onReceived(5 * MIB);
-  assert.equal(limitOf(first), 5 * MIB);
-  first.onConsumed(5 * MIB);
-  assert.equal(limitOf(first), MIB + 2.25 * MIB);
+  first.onReceived(7 * MIB);
+  first.onConsumed(7 * MIB);
+  assert.equal(limitOf(first), 2 * MIB);
   for (const share of shares.slice(1)) share.release();
-  assert.equal(limitOf(first), 5 * MIB);
-});
-
-test("connections that are all busy come to have as much as each other, whoever was there first", () => {
-  const memory = new BufferMemory(48 * MIB);
-  const windows = Array.from({ length: 5 }, () => connectionWindow(MIB, 24 * MIB, memory));
-  for (let round = 0; round < 100; round++) {
-    for (const window of windows) {
-      window.atLeast(24 * MIB);
-      const bytes = window.limitBytes - window.receivedBytes;
-      window.onReceived(bytes);
-      window.onConsumed(bytes);
-      window.update(round * 1_000, 10);
-    }
-  }
-  for (const window of windows) {
-    const promisedBytes = window.limitBytes - window.consumedBytes;
-    assert.ok(Math.abs(promisedBytes - (MIB + (48 * MIB) / 6)) < MIB / 2, `${promisedBytes} bytes`);
-  }
+  assert.equal(limitOf(first), 8 * MIB);
 });
 
 test("a connection that wants no more than it has from the start takes nothing from the others", () => {
@@ -183,7 +170,7 @@ test("a connection that wants no more than it has from the start takes nothing f
   }
   const busy = connectionWindow(MIB, 24 * MIB, memory);
   busy.atLeast(24 * MIB);
-  assert.equal(busy.update(0, 10), 5 * MIB);
+  assert.equal(busy.update(0, 10), 8 * MIB);
 });
 
 test("no stream's window takes all that the connection has left", () => {

@@ -12,7 +12,7 @@ import {
 } from "../../src/base/limits.ts";
 import { closeCode, ProtocolError } from "../../src/base/protocol-error.ts";
 import { BlockPool } from "../../src/transport/block-pool.ts";
-import { type BlockAccount, ReceiveBuffer, SpareBlocks } from "../../src/transport/receive-buffer.ts";
+import { ReceiveBuffer, SpareBlocks } from "../../src/transport/receive-buffer.ts";
 
 const byteAt = (offset: number): number => (offset * 13 + (offset >> 8) * 5 + 1) & 0xff;
 
@@ -28,19 +28,8 @@ function insert(buffer: ReceiveBuffer, offset: number, lengthBytes: number): voi
   datagram.fill(0xdb);
 }
 
-/** Counts as a connection does, and has room when the test says so. */
-class Account implements BlockAccount {
-  hasRoomForBlock = true;
-  bytes = 0;
-
-  onBlocks(bytes: number): void {
-    this.bytes += bytes;
-  }
-}
-
 type Step =
   | { readonly kind: "insert"; readonly offset: number; readonly length: number }
-  | { readonly kind: "memory"; readonly isShort: boolean }
   | { readonly kind: "read"; readonly times: number };
 
 const TOP = RECEIVE_BLOCK_BYTES * 4;
@@ -59,14 +48,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("read" as const), times: fc.integer({ min: 1, max: 5 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("memory" as const), isShort: fc.boolean() }) },
 );
 
-test("bytes come out in order, each once, whatever order, overlap and repetition they came in, and whether memory is short or not", () => {
+test("bytes come out in order, each once, whatever order, overlap and repetition they came in", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const account = new Account();
-      const buffer = new ReceiveBuffer(undefined, new BlockPool(), account);
+      const buffer = new ReceiveBuffer();
       const came = new Uint8Array(TOP * 2);
       let readEnd = 0;
       let highest = 0;
@@ -76,8 +63,6 @@ test("bytes come out in order, each once, whatever order, overlap and repetition
           insert(buffer, next.offset, next.length);
           came.fill(1, next.offset, next.offset + next.length);
           if (next.length > 0) highest = Math.max(highest, next.offset + next.length);
-        } else if (next.kind === "memory") {
-          account.hasRoomForBlock = !next.isShort;
         } else {
           for (let i = 0; i < next.times; i++) {
             const view = buffer.read();
@@ -93,7 +78,6 @@ test("bytes come out in order, each once, whatever order, overlap and repetition
         assert.equal(buffer.readOffset, readEnd);
         assert.ok(buffer.highestOffset >= highest);
         assert.equal(buffer.hasReadable, came[readEnd] === 1);
-        assert.equal(buffer.memoryBytes, account.bytes);
       }
       // A view that was not given back is the reader's for good: nothing that came later was written over it.
       for (const { start, view } of views) assert.deepEqual(view, bytesFrom(start, view.length));
@@ -164,31 +148,6 @@ test("a short stream takes a kilobyte, and a long one no more than its bytes and
   const long = new ReceiveBuffer();
   for (let at = 0; at < 1_000_000; at += 1000) insert(long, at, 1000);
   assert.ok(long.memoryBytes <= 1_000_000 + RECEIVE_BLOCK_BYTES);
-});
-
-test("where memory is short a stream holds what it needs and a kilobyte at each end, however its bytes are scattered", () => {
-  const account = new Account();
-  account.hasRoomForBlock = false;
-  const buffer = new ReceiveBuffer(undefined, new BlockPool(), account);
-  passThrough(buffer, 0, 20 * RECEIVE_BLOCK_BYTES);
-  const from = 20 * RECEIVE_BLOCK_BYTES + 5_000;
-  insert(buffer, from - 5_000, 4_999);
-  insert(buffer, from, 1);
-  assert.equal(buffer.memoryBytes, 5 * 1024);
-  for (let view = buffer.read(); view !== undefined; view = buffer.read());
-  assert.equal(buffer.memoryBytes, 1024);
-  insert(buffer, from + 1, 1_000_000);
-  assert.ok(buffer.memoryBytes <= 1_000_000 + 2 * 1024, `${buffer.memoryBytes} bytes`);
-  account.hasRoomForBlock = true;
-  insert(buffer, from - 1, 1);
-  let at = from - 1;
-  for (let view = buffer.read(); view !== undefined; view = buffer.read()) {
-    assert.deepEqual(view, bytesFrom(at, view.length));
-    at += view.length;
-  }
-  assert.equal(at, from + 1_000_001);
-  buffer.clear();
-  assert.equal(account.bytes, 0);
 });
 
 test("unread bytes are never dropped to spare memory", () => {

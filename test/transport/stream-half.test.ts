@@ -12,7 +12,7 @@ import { SendHalf } from "../../src/transport/send-half.ts";
 const NOTHING = new Uint8Array(0);
 
 function receiving(windowBytes = 1000): { half: ReceiveHalf; connection: ConnectionWindow } {
-  const connection = new ConnectionWindow(5000, 5000, new MemoryShare(new BufferMemory(0), 5000).receiving);
+  const connection = new ConnectionWindow(5000, 5000, new MemoryShare(new BufferMemory(0)));
   return { half: new ReceiveHalf(windowBytes, windowBytes, connection), connection };
 }
 

@@ -27,7 +27,7 @@ const owner: StreamOwner = {
 };
 
 const PACKET = 1000;
-const window = new ConnectionWindow(1, 1, new MemoryShare(new BufferMemory(0), 1).receiving);
+const window = new ConnectionWindow(1, 1, new MemoryShare(new BufferMemory(0)));
 const streamOf = (id: number): Stream => new Stream(id, owner, new SendHalf(id, 0), new ReceiveHalf(1, 1, window));
 
 /** Serves packets to streams that never run dry. @returns how many packets each id got. */

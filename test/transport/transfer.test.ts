@@ -36,8 +36,7 @@ function pairIn(
 test("a sender with little memory goes on as fast as it becomes free", () => {
   const world = new World({ seed: 1 });
   const link = { delayMs: 20, rateMbps: 100, queueBytes: 500_000 };
-  const little = { initialDataBytes: 700_000, memoryBytes: 640_000 };
-  const { a, b, hostA, hostB } = pairIn(world, 1, link, little);
+  const { a, b, hostA, hostB } = pairIn(world, 1, link, { memoryBytes: 0 });
   const connection = hostA.input((nowMs) => a.connect(nowMs, b.identity, hostB.address));
   world.runUntil(() => connection.state === "connected", 200);
   hostA.input((nowMs) => a.send(nowMs, a.open(nowMs, connection), 30_000_000));

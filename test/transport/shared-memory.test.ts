@@ -17,14 +17,18 @@ interface Client {
   readonly connection: Connection;
 }
 
-/** A server and its clients; datagrams arrive at once. */
+/** A server and its clients; datagrams arrive at once, or after a while. */
 class Star {
   nowMs = 1_000;
   readonly server: EndpointMachine;
   readonly clients: Client[] = [];
   private readonly address = addressOf("198.51.100.200");
 
-  constructor(count: number, settings: Partial<TransportSettings>) {
+  private readonly delayMs: number;
+  private readonly underWay: { readonly atMs: number; arrive(): void }[] = [];
+
+  constructor(count: number, settings: Partial<TransportSettings>, delayMs = 0) {
+    this.delayMs = delayMs;
     const random = new SeededRandom(7);
     this.server = new EndpointMachine(random.fork("server"), settings);
     for (let i = 0; i < count; i++) {
@@ -37,17 +41,22 @@ class Star {
     this.pass(200);
   }
 
+  private send(arrive: () => void): void {
+    if (this.delayMs === 0) arrive();
+    else this.underWay.push({ atMs: this.nowMs + this.delayMs, arrive });
+  }
+
   private carry(): boolean {
     let sent = 0;
     for (const { machine, address } of this.clients) {
       const datagrams = take(machine, this.nowMs);
       sent += datagrams.length;
-      give(this.server, this.nowMs, address, datagrams);
+      if (datagrams.length > 0) this.send(() => give(this.server, this.nowMs, address, datagrams));
     }
     for (const datagram of take(this.server, this.nowMs)) {
       sent++;
       const client = this.clients.find(({ address }) => address.host === datagram.route.remote.host) ?? assert.fail();
-      give(client.machine, this.nowMs, this.address, [datagram]);
+      this.send(() => give(client.machine, this.nowMs, this.address, [datagram]));
     }
     return sent > 0;
   }
@@ -56,12 +65,14 @@ class Star {
     const machines = [this.server, ...this.clients.map(({ machine }) => machine)];
     for (const endMs = this.nowMs + durationMs; ; ) {
       while (this.carry());
-      const nextMs = Math.min(...machines.map((machine) => machine.pollTimeout()));
+      const arrivalMs = this.underWay[0]?.atMs ?? Number.POSITIVE_INFINITY;
+      const nextMs = Math.min(arrivalMs, ...machines.map((machine) => machine.pollTimeout()));
       if (nextMs > endMs) {
         this.nowMs = endMs;
         return;
       }
       this.nowMs = Math.max(this.nowMs, nextMs);
+      while ((this.underWay[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.nowMs) this.underWay.shift()?.arrive();
       for (const machine of machines) machine.handleTimeout(this.nowMs);
     }
   }
@@ -115,3 +126,32 @@ for (const isLeaving of [true, false]) {
     assert.equal(receivedBytes() === 500_000, isLeaving);
   });
 }
+
+/** @returns the server's side of the client's connection. */
+function serverSide({ server }: Star, { connection }: Client): Connection {
+  return server.accepted.find(({ remoteSession }) => remoteSession === connection.localSession) ?? assert.fail();
+}
+
+test("two readers that have stopped do not keep the others of their connection waiting for good where all other connections are idle", () => {
+  const star = new Star(25, { memoryBytes: 4 * MIB }, 25);
+  const late = star.clients.at(-1) ?? assert.fail();
+  for (const client of star.clients.slice(0, -1)) {
+    star.upload(client, 3_000_000);
+    star.pass(2_000);
+  }
+  star.pass(10_000);
+  assert.ok(star.clients.every(isAllAcked));
+  star.server.onStream = (record) => {
+    record.readPaused = true;
+  };
+  for (let i = 0; i < 2; i++) star.upload(late, 100_000);
+  star.pass(2_000);
+  star.server.onStream = () => {};
+  const quick = star.upload(late, 200_000);
+  star.pass(30_000);
+  const there = serverSide(star, late);
+  const received = [...star.server.records.values()].find(
+    ({ stream }) => stream.connection === there && stream.id === quick.stream.id,
+  )?.received;
+  assert.equal(received, 200_000);
+});

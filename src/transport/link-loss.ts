@@ -24,7 +24,7 @@ export class LinkLoss {
   private lostBytes = 0;
   private sentBytes = 0;
   /** What packets remember of the path; each packet is told to both. */
-  readonly rate: DeliveryRate;
+  readonly rate = new DeliveryRate();
   private lastRttMs = 0;
   /** Of the round so far, and of the latest rounds: the longer round trips of pairs of neighbours, in ms. */
   private roundSumMs = 0;
@@ -34,10 +34,6 @@ export class LinkLoss {
   private meanMs = 0;
   /** Between neighbours that were both faster than this a packet has met no queue; 0 before a round is over. */
   private splitMs = 0;
-
-  constructor(rate = new DeliveryRate()) {
-    this.rate = rate;
-  }
 
   onPacketAcked(nowMs: number, packetNumber: number, bytes: number): void {
     this.rate.onAcked(nowMs, packetNumber, bytes);

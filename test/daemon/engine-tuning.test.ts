@@ -6,19 +6,25 @@ import { test } from "node:test";
 
 const tuning = new URL("../../src/daemon/engine-tuning.js", import.meta.url).href;
 
+/** @returns what a program prints, which may use V8's natives; it says nothing else. */
+function outputOf(script: string, isTuned: boolean, flags: readonly string[]): string {
+  const program = `${isTuned ? `(await import(${JSON.stringify(tuning)})).tuneEngine();` : ""}${script}`;
+  const args = ["--allow-natives-syntax", ...flags, "--input-type=module", "-e", program];
+  const result = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.equal(result.stderr, "");
+  return result.stdout;
+}
+
 /** Calls of a small function until V8 has optimised it; each runs some hundred bytes of bytecode. */
 function callsUntilOptimised(isTuned: boolean): number {
   const script = `
-    ${isTuned ? `(await import(${JSON.stringify(tuning)})).tuneEngine();` : ""}
     function work(list) { let sum = 0; for (const value of list) sum += value; return sum; }
     const list = [1, 2, 3, 4, 5, 6, 7, 8];
     let calls = 0;
     while ((%GetOptimizationStatus(work) & 16) === 0 && calls < 1e6) { work(list); calls++; }
     console.log(calls);`;
-  const flags = ["--allow-natives-syntax", "--no-concurrent-recompilation", "--no-use-osr", "--input-type=module"];
-  const result = spawnSync(process.execPath, [...flags, "-e", script], { encoding: "utf8" });
-  assert.equal(result.stderr, "");
-  return Number(result.stdout);
+  const flags = ["--no-concurrent-recompilation", "--no-use-osr"];
+  return Number(outputOf(script, isTuned, flags));
 }
 
 test("functions are optimised after a third of the calls that V8 waits for by itself", () => {
@@ -31,7 +37,6 @@ test("functions are optimised after a third of the calls that V8 waits for by it
 /** Whether V8 compiles a function of some 300 bytes of bytecode as a part of the one that calls it. */
 function isInlined(isTuned: boolean): boolean {
   const script = `
-    ${isTuned ? `(await import(${JSON.stringify(tuning)})).tuneEngine();` : ""}
     function callee(a) { ${"a = (a * 31 + 7) ^ (a >> 3); ".repeat(20)} return a; }
     function caller(a) { return callee(a) + 1; }
     %PrepareFunctionForOptimization(callee);
@@ -40,10 +45,8 @@ function isInlined(isTuned: boolean): boolean {
     caller(2);
     %OptimizeFunctionOnNextCall(caller);
     caller(3);`;
-  const flags = ["--allow-natives-syntax", "--trace-turbo-inlining", "--input-type=module"];
-  const result = spawnSync(process.execPath, [...flags, "-e", script], { encoding: "utf8" });
-  assert.equal(result.stderr, "");
-  return /Inlining .*callee/.test(result.stdout);
+  const flags = ["--trace-turbo-inlining"];
+  return /Inlining .*callee/.test(outputOf(script, isTuned, flags));
 }
 
 test("what a function calls is compiled along with it only where it is short", () => {

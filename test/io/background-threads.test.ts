@@ -1,10 +1,10 @@
 // The nice levels of a process's threads, as the kernel tells them.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { BACKGROUND_NICENESS } from "../../src/base/limits.ts";
+import { atNiceness } from "./at-niceness.ts";
 
 const MODULE = new URL("../../src/io/background-threads.js", import.meta.url).href;
 
@@ -22,8 +22,7 @@ function nicenessOf(niceness: number): Niceness {
     const niceOf = (thread) => Number(readFileSync("/proc/self/task/" + thread + "/stat", "utf8").split(") ")[1].split(" ")[16]);
     const others = readdirSync("/proc/self/task").filter((thread) => Number(thread) !== process.pid).map(niceOf);
     console.log(JSON.stringify({ count, first: niceOf(process.pid), others }));`;
-  const command = [process.execPath, "--input-type=module", "-e", program];
-  return JSON.parse(execFileSync("nice", ["-n", String(niceness), ...command], { encoding: "utf8" })) as Niceness;
+  return atNiceness<Niceness>(niceness, program);
 }
 
 test("every thread but the one that carries packets is nicer than before, and none is beyond the nicest", {

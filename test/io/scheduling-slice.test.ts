@@ -1,10 +1,10 @@
 // The slice of processor time that a process asks for, in processes of their own, as the kernel tells it.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { SCHEDULING_SLICE_MS } from "../../src/base/limits.ts";
+import { atNiceness } from "./at-niceness.ts";
 
 const MODULE = new URL("../../src/io/scheduling-slice.js", import.meta.url).href;
 
@@ -23,8 +23,7 @@ function schedulingOf(niceness: number): Scheduling {
     const asked = askForShortSlices() ?? null;
     const told = existsSync("/proc/self/sched") ? /slice +: +(\\d+)/.exec(readFileSync("/proc/self/sched", "utf8")) : null;
     console.log(JSON.stringify({ asked, niceness: getPriority(), slice: told && Number(told[1]) }));`;
-  const command = [process.execPath, "--input-type=module", "-e", program];
-  return JSON.parse(execFileSync("nice", ["-n", String(niceness), ...command], { encoding: "utf8" })) as Scheduling;
+  return atNiceness<Scheduling>(niceness, program);
 }
 
 test("a process has the slice that it is told to have, and is as nice as before", {

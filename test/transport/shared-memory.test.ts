@@ -23,7 +23,6 @@ class Star {
   readonly server: EndpointMachine;
   readonly clients: Client[] = [];
   private readonly address = addressOf("198.51.100.200");
-
   private readonly delayMs: number;
   private readonly underWay: { readonly atMs: number; arrive(): void }[] = [];
 
@@ -46,6 +45,11 @@ class Star {
     else this.underWay.push({ atMs: this.nowMs + this.delayMs, arrive });
   }
 
+  /** When the next datagram arrives. */
+  private get arrivalMs(): number {
+    return this.underWay[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
   private carry(): boolean {
     let sent = 0;
     for (const { machine, address } of this.clients) {
@@ -65,14 +69,13 @@ class Star {
     const machines = [this.server, ...this.clients.map(({ machine }) => machine)];
     for (const endMs = this.nowMs + durationMs; ; ) {
       while (this.carry());
-      const arrivalMs = this.underWay[0]?.atMs ?? Number.POSITIVE_INFINITY;
-      const nextMs = Math.min(arrivalMs, ...machines.map((machine) => machine.pollTimeout()));
+      const nextMs = Math.min(this.arrivalMs, ...machines.map((machine) => machine.pollTimeout()));
       if (nextMs > endMs) {
         this.nowMs = endMs;
         return;
       }
       this.nowMs = Math.max(this.nowMs, nextMs);
-      while ((this.underWay[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.nowMs) this.underWay.shift()?.arrive();
+      while (this.arrivalMs <= this.nowMs) this.underWay.shift()?.arrive();
       for (const machine of machines) machine.handleTimeout(this.nowMs);
     }
   }
@@ -81,6 +84,13 @@ class Star {
     const record = machine.open(this.nowMs, connection);
     machine.send(this.nowMs, record, lengthBytes);
     return record;
+  }
+
+  /** @returns the bytes of the client's stream that the server has got. */
+  received({ connection }: Client, { stream: { id } }: StreamRecord): number {
+    const isTwin = ({ stream }: StreamRecord): boolean =>
+      stream.id === id && stream.connection.remoteSession === connection.localSession;
+    return [...this.server.records.values()].find(isTwin)?.received ?? 0;
   }
 
   close({ connection }: Client): void {
@@ -115,21 +125,12 @@ for (const isLeaving of [true, false]) {
     star.server.onStream = () => {};
     const quick = star.upload(second, 500_000);
     star.pass(5_000);
-    const receivedBytes = (): number =>
-      [...star.server.records.values()].find(
-        ({ stream }) =>
-          stream.id === quick.stream.id && stream.connection.remoteSession === second.connection.localSession,
-      )?.received ?? 0;
+    const receivedBytes = (): number => star.received(second, quick);
     assert.ok(receivedBytes() < 500_000, "there was no room");
     if (isLeaving) star.close(first);
     star.pass(20_000);
     assert.equal(receivedBytes() === 500_000, isLeaving);
   });
-}
-
-/** @returns the server's side of the client's connection. */
-function serverSide({ server }: Star, { connection }: Client): Connection {
-  return server.accepted.find(({ remoteSession }) => remoteSession === connection.localSession) ?? assert.fail();
 }
 
 test("two readers that have stopped do not keep the others of their connection waiting for good where all other connections are idle", () => {
@@ -149,9 +150,5 @@ test("two readers that have stopped do not keep the others of their connection w
   star.server.onStream = () => {};
   const quick = star.upload(late, 200_000);
   star.pass(30_000);
-  const there = serverSide(star, late);
-  const received = [...star.server.records.values()].find(
-    ({ stream }) => stream.connection === there && stream.id === quick.stream.id,
-  )?.received;
-  assert.equal(received, 200_000);
+  assert.equal(star.received(late, quick), 200_000);
 });

@@ -250,7 +250,12 @@ export const TIMER_FINE_MS = 0.5;
 export const TIMER_FINE_REACH_MS = 10;
 /** A deadline that does not move must not make a busy loop. */
 export const TIMER_FINE_LEAST_MS = 0.1;
-/** What has been missed of a pace is made good up to this long. Anything beyond, even at twice the rate, overflows short buffers. */
+/** Packets are sent in groups as large as what comes due between two timers; the bucket holds this much of such a group … */
+export const PACING_ROOM = 1.2;
+/** … and what is missed when timers are late: so many times what they are on the average, of which each counts this part (once, of a pace with slack) … */
+export const PACING_LATE_TIMES = 3;
+export const PACING_LATE_PART = 1 / 16;
+/** … up to this long. Anything beyond, even at twice the rate, overflows short buffers. */
 export const PACING_BURST_MS = 2;
 /** So many packets may always go together: with timers of a millisecond … */
 export const PACING_BURST_PACKETS_MIN = 4;
@@ -313,6 +318,21 @@ export const SOCKET_TURN_BYTES = 256 * 1024;
  * wherever this stops, and takes four times as long for each.
  */
 export const SOCKET_READ_BYTES = 2 * SOCKET_BUFFER_BYTES;
+/** A socket that brings many large packets is left alone for as long as it takes for so many of them to come … */
+export const COALESCED_MESSAGES = 8;
+/** … if two at the least come within that time … */
+export const COALESCED_MESSAGES_MIN = 2;
+/** … but no longer than this, and it is not done for less than that, which is what network cards do by themselves … */
+export const COALESCING_MS_MAX = 1;
+export const COALESCING_MS_MIN = 0.25;
+/** … and not for more than this part of a round trip: what its sender takes for the path's delay, and sends in one go for. */
+export const COALESCING_RTT_PART = 1 / 16;
+/** How much comes is looked at again each time that this is over: an answer of a few packets is none to wait with. */
+export const COALESCING_WINDOW_MS = 4;
+/** After so many reads in a row that found nothing the flow is over. */
+export const COALESCING_EMPTY_READS = 2;
+/** Messages of less than this on the average are acknowledgements and keystrokes; those of a transfer that is relayed, with what acknowledges them, are more. */
+export const COALESCED_MESSAGE_BYTES_MIN = 700;
 /** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */
 export const DRIVER_BATCH_BYTES = 256 * 1024;
 /** Bytes after which a drain lets the other sockets have their turn, if more may be sent: some 0.3 ms of sealing and sending. */

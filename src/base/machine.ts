@@ -27,4 +27,6 @@ export interface Machine {
   pollTimeout(): number;
   /** Fills `out` with the next batch to send. @returns false when there is nothing. */
   pollTransmit(nowMs: number, out: Transmit): boolean;
+  /** How long one of many datagrams may wait for others before they are put in, in ms: the larger the groups, the less work. */
+  patienceMs?(): number;
 }

@@ -28,6 +28,8 @@ export interface DatagramHandlers {
   onAllRead(): void;
   /** The socket can send again after `send` left it not ready. */
   onReady(): void;
+  /** How long what has come may wait for more to come, in ms, where that is more than COALESCING_MS_MIN; asked now and then while much comes. */
+  readonly patienceMs?: () => number;
 }
 
 export interface DatagramSocket {

@@ -84,6 +84,7 @@ export class Driver<E> {
       onDatagram: (from, bytes, codepoint) => this.onDatagram(from, bytes, carrier, codepoint),
       onAllRead: () => this.drainSoon(),
       onReady: () => this.wake(),
+      patienceMs: () => this.options.machine.patienceMs?.() ?? 0,
     });
   }
 

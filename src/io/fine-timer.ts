@@ -16,6 +16,8 @@ export class FineTimer {
   private readonly fd: number;
   private watch: DescriptorWatch | undefined;
   private onEnd = (): void => {};
+  /** Whether it was set since it ended. */
+  private isSet = false;
   private readonly spec = new Int32Array(new ArrayBuffer(SPEC_BYTES));
   private readonly specAddress: number;
 
@@ -35,9 +37,10 @@ export class FineTimer {
     this.fd = fd;
     this.specAddress = libc.addressOf(new Uint8Array(this.spec.buffer));
     this.watch = libc.watch(fd, () => {
-      // It stays readable until it is set anew.
-      this.set(0);
+      this.isSet = false;
       this.onEnd();
+      // It stays readable until it is set anew, which who was told has mostly done.
+      if (!this.isSet) this.set(0);
     });
   }
 
@@ -48,6 +51,8 @@ export class FineTimer {
 
   /** Ends once, after so long, at most a second; 0 is never. What was set before is forgotten. */
   set(afterMs: number): void {
+    if (this.watch === undefined) return;
+    this.isSet = true;
     this.spec[NANOSECONDS_AT] = Math.min(999_999_999, Math.ceil(afterMs * 1e6));
     this.libc.setTimer(this.fd, this.specAddress);
   }

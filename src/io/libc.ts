@@ -51,8 +51,18 @@ export interface Libc {
   watch(fd: number, onReadable: (readable: boolean) => void): DescriptorWatch | undefined;
 }
 
-/** Holds the event loop up, as a socket of Node's does. It must be held on to. */
+/** Holds the event loop up while it is not stopped, as a socket of Node's does. It must be held on to. */
 export interface DescriptorWatch {
+  /** Tells of nothing until it is started again. */
+  stop(): void;
+  /** @returns false where that fails: it tells of nothing any more. */
+  start(): boolean;
+  close(): void;
+}
+
+interface KoffiPollHandle {
+  start(callback: (status: number) => void): void;
+  stop(): void;
   close(): void;
 }
 
@@ -66,7 +76,7 @@ interface Koffi {
   errno(): number;
   /** A poll handle of libuv's (uv_poll_t) in the loop of this thread. koffi has it since 2.15, and says that it may change. */
   readonly node?: {
-    poll(fd: number, callback: (status: number) => void): DescriptorWatch | null;
+    poll(fd: number, callback: (status: number) => void): KoffiPollHandle | null;
   };
 }
 
@@ -143,10 +153,40 @@ function bindLibc(koffi: Koffi): Libc | undefined {
 }
 
 function watch(koffi: Koffi, fd: number, onReadable: (readable: boolean) => void): DescriptorWatch | undefined {
+  const onStatus = (status: number): void => onReadable(status === 0);
+  let handle: KoffiPollHandle | null | undefined;
   try {
-    return koffi.node?.poll(fd, (status) => onReadable(status === 0)) ?? undefined;
+    handle = koffi.node?.poll(fd, onStatus);
   } catch {
-    // A descriptor that libuv does not take, or another shape of koffi.
-    return undefined;
+    // A descriptor that libuv does not take, or another shape of koffi: there is no handle.
+  }
+  return handle ? new HandleWatch(handle, onStatus) : undefined;
+}
+
+class HandleWatch implements DescriptorWatch {
+  private readonly handle: KoffiPollHandle;
+  private readonly onStatus: (status: number) => void;
+
+  constructor(handle: KoffiPollHandle, onStatus: (status: number) => void) {
+    this.handle = handle;
+    this.onStatus = onStatus;
+  }
+
+  stop(): void {
+    this.handle.stop();
+  }
+
+  start(): boolean {
+    try {
+      this.handle.start(this.onStatus);
+      return true;
+    } catch {
+      // libuv did not take it back; the caller knows what to do without.
+      return false;
+    }
+  }
+
+  close(): void {
+    this.handle.close();
   }
 }

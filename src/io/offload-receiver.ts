@@ -15,9 +15,12 @@ import { ecn } from "../base/ecn.ts";
 import { SOCKET_READ_BYTES, SOCKET_SENDERS_MAX, SOCKET_TURN_BYTES } from "../base/limits.ts";
 import type { DatagramCounters, DatagramHandlers } from "./datagram-socket.ts";
 import type { DgramHandle } from "./dgram-handle.ts";
-import type { DescriptorWatch, Libc } from "./libc.ts";
+import type { Libc } from "./libc.ts";
+import { monotonicNowMs } from "./monotonic-clock.ts";
 import { kernelAddressBytes } from "./offload-address.ts";
+import { PausingWatch } from "./pausing-watch.ts";
 import { RECEIVE_BATCH_MESSAGES, ReceiveBatch } from "./receive-batch.ts";
+import { ReceiveCoalescing } from "./receive-coalescing.ts";
 
 /** A message counts as so many bytes at least, where what may be read in a turn is counted. */
 const MESSAGE_COST_BYTES = 1_024;
@@ -55,8 +58,12 @@ export class OffloadReceiver {
   /** Times in a row that nothing more was there, or was not looked for. */
   private idleLooks = 0;
   private stopped = false;
-  private watch: DescriptorWatch | undefined;
+  private watch: PausingWatch | undefined;
   private watchFd = -1;
+  private readonly coalescing = new ReceiveCoalescing();
+  /** Of the last look at the socket. */
+  private readMessages = 0;
+  private readBytes = 0;
   private dgramReads = true;
 
   constructor(options: OffloadReceiverOptions) {
@@ -74,7 +81,7 @@ export class OffloadReceiver {
     // libuv has one watcher for a descriptor, which dgram needs when messages have to wait.
     this.watchFd = libc.duplicate(fd);
     if (this.watchFd < 0) return;
-    this.watch = libc.watch(this.watchFd, (readable) => {
+    this.watch = PausingWatch.open(libc, this.watchFd, (readable) => {
       try {
         this.onWatched(readable, dgram);
       } catch (error) {
@@ -92,14 +99,21 @@ export class OffloadReceiver {
     if (this.dgramReads) dgram.recvStop();
     this.dgramReads = false;
     this.turnBytes = 0;
-    const error = readable ? this.readTurn(this.handlers) : EBADF;
-    if (error === 0) this.handlers.onAllRead();
-    // Whatever else it may be, dgram knows how to go on, and does for good.
-    if (error !== 0 && error !== EAGAIN && !this.stopped) {
-      this.closeWatch();
-      this.dgramReads = true;
-      dgram.recvStart();
+    this.readMessages = 0;
+    this.readBytes = 0;
+    const { handlers } = this;
+    const error = readable ? this.readTurn(handlers) : EBADF;
+    if (error === 0) handlers.onAllRead();
+    if (this.stopped) return;
+    if (error === 0 || error === EAGAIN) {
+      const { readMessages, readBytes } = this;
+      this.watch?.pause(this.coalescing.onRead(monotonicNowMs(), readMessages, readBytes, handlers.patienceMs));
+      return;
     }
+    // Whatever else it may be, dgram knows how to go on, and does for good.
+    this.closeWatch();
+    this.dgramReads = true;
+    dgram.recvStart();
   }
 
   private closeWatch(): void {
@@ -143,6 +157,8 @@ export class OffloadReceiver {
         const bytes = batch.message(slot);
         this.messageBytes = Math.max(bytes.length, MESSAGE_COST_BYTES);
         this.turnBytes += this.messageBytes;
+        this.readMessages++;
+        this.readBytes += bytes.length;
         counters.receivedDatagrams++;
         const from = this.sender(slot);
         if (from === undefined) counters.receiveErrors++;

@@ -8,7 +8,7 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { Ecn } from "../base/ecn.ts";
 import { Fifo } from "../base/fifo.ts";
-import { RELAY_HEADER_BYTES } from "../base/limits.ts";
+import { COALESCING_RTT_PART, RELAY_HEADER_BYTES } from "../base/limits.ts";
 import type { Machine } from "../base/machine.ts";
 import { closeCode } from "../base/protocol-error.ts";
 import { type Carrier, MAIN_CARRIER, RouteTable } from "../base/route.ts";
@@ -42,9 +42,6 @@ import type { RendezvousPlace } from "./rendezvous-link.ts";
 import { RendezvousLinks } from "./rendezvous-links.ts";
 import { Service, type ServiceOptions } from "./service.ts";
 import { ServiceTable } from "./service-table.ts";
-
-export type { AgentConfig, AgentSettings } from "./agent-config.ts";
-export type { AgentEvent } from "./agent-event.ts";
 
 export class Agent implements Machine {
   readonly identity: Identity;
@@ -239,6 +236,11 @@ export class Agent implements Machine {
     );
   }
 
+  /** A small part of the shortest round trip: a sender takes what is added to it for the path's. */
+  patienceMs(): number {
+    return COALESCING_RTT_PART * Math.min(...Array.from(this.peers.keys(), ({ rttMs }) => rttMs));
+  }
+
   pollEvent(): AgentEvent | undefined {
     if (this.events.size === 0) for (const peer of this.peers.values()) peer.tellPath();
     return this.events.shift();
@@ -392,7 +394,7 @@ export class Agent implements Machine {
   private onOpenFailed(nowMs: number, request: number, reason: OpenFailure): void {
     const peer = this.channels.onFailed(nowMs, request);
     if (peer === undefined) this.dials.onOpenFailed(nowMs, request, reason);
-    // The very instance is not there: the peer may have been started anew under another one.
+    // The very instance is not there: the peer may have been started anew.
     else if (peer.connection.isStalled) this.dials.redial(nowMs, peer);
   }
 }

@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import type { DescriptorWatch, Libc } from "../../src/io/libc.ts";
 
+const TIMER_FD = 90;
+
 export interface SentMessage {
   readonly fd: number;
   readonly flags: number;
@@ -37,6 +39,12 @@ export class MemoryLibc implements Libc {
   readonly open = new Set<number>();
   /** Told of each option that is set. */
   onOption: (level: number, name: number, value: number) => void = () => {};
+  /** Whether there is a timer; one of them at a time. */
+  hasTimer = false;
+  /** What it was set to each time. */
+  readonly pausesMs: number[] = [];
+  private timerAtMs = Number.POSITIVE_INFINITY;
+  private tellTimer: ((readable: boolean) => void) | undefined;
   private readonly memory: { at: number; bytes: Uint8Array }[] = [];
   private error = 0;
 
@@ -52,7 +60,7 @@ export class MemoryLibc implements Libc {
     const known = this.memory.find((area) => area.bytes === bytes);
     if (known !== undefined) return known.at;
     // Above 4 GiB where an address has room for that, so that both halves of a word count.
-    const at = (this.wordBytes === 8 ? 0x7fed_0000_0000 : 0x7000_0000) + this.memory.length * 0x10_0000;
+    const at = (this.wordBytes === 8 ? 0x7fed_0000_0000 : 0x7000_0000) + this.memory.length * 0x100_0000;
     this.memory.push({ at, bytes });
     return at;
   }
@@ -115,11 +123,22 @@ export class MemoryLibc implements Libc {
   }
 
   timer(): number {
-    return -1;
+    if (!this.hasTimer) return -1;
+    this.open.add(TIMER_FD);
+    return TIMER_FD;
   }
 
-  setTimer(): number {
-    return assert.fail("nothing here has a timer");
+  setTimer(_fd: number, specAddress: number): number {
+    assert.ok(this.hasTimer, "nothing here has a timer");
+    const afterNs = this.int(specAddress + 24);
+    this.pausesMs.push(afterNs / 1e6);
+    this.timerAtMs = afterNs === 0 ? Number.POSITIVE_INFINITY : performance.now() + afterNs / 1e6;
+    return 0;
+  }
+
+  /** Tells of the timer, where it has ended by then. */
+  fireTimer(nowMs: number): void {
+    if (nowMs >= this.timerAtMs) this.tellTimer?.(true);
   }
 
   bind(): number {
@@ -192,8 +211,19 @@ export class MemoryLibc implements Libc {
   watch(fd: number, onReadable: (readable: boolean) => void): DescriptorWatch | undefined {
     if (!this.watches) return undefined;
     assert.ok(this.open.has(fd));
+    if (fd === TIMER_FD) {
+      this.tellTimer = onReadable;
+      return { stop() {}, start: () => true, close() {} };
+    }
     this.tell = onReadable;
     return {
+      stop: () => {
+        this.tell = undefined;
+      },
+      start: () => {
+        this.tell = onReadable;
+        return true;
+      },
       close: () => {
         assert.ok(this.open.has(fd), "a descriptor is not closed before its watch");
         this.tell = undefined;

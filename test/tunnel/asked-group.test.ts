@@ -10,7 +10,8 @@ import { Transmit } from "../../src/base/transmit.ts";
 import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { createSecret } from "../../src/crypto/secret.ts";
-import { Agent, type AgentEvent } from "../../src/tunnel/agent.ts";
+import { Agent } from "../../src/tunnel/agent.ts";
+import type { AgentEvent } from "../../src/tunnel/agent-event.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 
 const at = (text: string): SocketAddress => parseSocketAddress(text) as SocketAddress;

@@ -1,6 +1,6 @@
 // Two agents behind NATs of given kinds, from first contact until both are direct: how long it took, and what it cost the routers.
 
-import type { AgentSettings } from "../../src/tunnel/agent.ts";
+import type { AgentSettings } from "../../src/tunnel/agent-config.ts";
 import type { NatBehaviour } from "../../src/wire/candidate.ts";
 import type { Scenario } from "../sim/for-seeds.ts";
 import type { Router } from "../sim/router.ts";

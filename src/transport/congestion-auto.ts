@@ -94,6 +94,10 @@ export class CongestionAuto implements CongestionController {
     return this.current.pacingBytesPerMs(rtt);
   }
 
+  get paceHasSlack(): boolean {
+    return this.current.paceHasSlack === true;
+  }
+
   onPacketSent(nowMs: number, packetNumber: number, bytes: number, sent: PacketsInFlight, appLimited: boolean): void {
     if (this.bbr !== undefined) this.bbr.onPacketSent(nowMs, packetNumber, bytes, sent, appLimited);
     else this.rate.onSent(nowMs, packetNumber, bytes, sent.bytesInFlight, sent.lowestRemembered);

@@ -16,6 +16,8 @@ export interface CongestionController {
   readonly windowBytes: number;
   /** The rate at which packets may leave, in bytes per ms. */
   pacingBytesPerMs(rtt: RttEstimator): number;
+  /** Whether that is well above what the window brings in a round trip, so that a part of it may be missed; not unless told. */
+  readonly paceHasSlack?: boolean;
 
   /**
    * An ack-eliciting packet was sent.

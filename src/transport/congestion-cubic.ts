@@ -33,6 +33,7 @@ const EPOCH_SECONDS_MAX = 1_000;
 
 export class CongestionCubic implements CongestionController {
   readonly name = "cubic";
+  readonly paceHasSlack = true;
   private packetBytes: number;
   private window: number;
   private thresholdBytes = Number.POSITIVE_INFINITY;

@@ -150,10 +150,12 @@ export class PacketSender {
   /** Whether window and pacer let an ack-eliciting packet go; remembers what held it back. */
   private mayElicit(nowMs: number, path: Path, hasData: boolean): boolean {
     if (!path.hasWindow) {
+      path.pacer.stopWaiting();
       path.appLimited = false;
       return false;
     }
     if (!hasData) {
+      path.pacer.stopWaiting();
       if (path.active) path.appLimited = true;
       return true;
     }

@@ -168,7 +168,8 @@ export class Path implements PathSummary {
   }
 
   private updatePacer(): void {
-    this.pacer.update(this.congestion.pacingBytesPerMs(this.rtt), this.datagramBytes);
+    const { congestion } = this;
+    this.pacer.update(congestion.pacingBytesPerMs(this.rtt), this.datagramBytes, congestion.paceHasSlack);
   }
 
   // ---- acknowledgements

@@ -3,6 +3,7 @@
 //
 //   load client, connect ── B ── router ═══ link ═══ router ── A ── expose, load server          the data goes from A to B
 
+import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Lab } from "../../test/lab/lab.ts";
@@ -66,6 +67,7 @@ export class LinkLab {
 
   private async prepare(): Promise<void> {
     const { A, B } = this.lab.sites;
+    this.keepProcessorsAwake();
     const settings = [
       `net.ipv4.tcp_rmem=4096 131072 ${TCP_BUFFER_BYTES_MAX}`,
       `net.ipv4.tcp_wmem=4096 65536 ${TCP_BUFFER_BYTES_MAX}`,
@@ -78,6 +80,16 @@ export class LinkLab {
     this.server = this.lab.spawn(A.host, [process.execPath, loadServer, String(SERVICE_PORT)]);
     await this.server.waitForJson("ready", READY_TIMEOUT_MS);
     await this.hurry(this.server.pid);
+  }
+
+  /**
+   * A processor that has nothing to do sleeps, and where it is a virtual one its host wakes it up a millisecond late: the link, and who paces
+   * packets, are then late together. Programs that want whatever nobody else does keep all of them busy and give way at once.
+   */
+  private keepProcessorsAwake(): void {
+    for (let i = 0; i < availableParallelism(); i++) {
+      this.lab.spawn(this.lab.rendezvous, ["chrt", "--idle", "0", process.execPath, "-e", "for (;;);"]);
+    }
   }
 
   /** Makes the link what the cell says. */

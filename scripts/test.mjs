@@ -14,8 +14,8 @@ const cores = availableParallelism();
 
 /**
  * In the order in which they run. The limit is for what hangs; it holds for a whole file as well, and at a load of 14 some were seen
- * to take more than two minutes. A group without folders has what the others leave. Of the lab what mostly waits, for outages to end
- * and routers to forget, goes first and side by side, each in a lab of its own; the rest is timed, and has the machine for itself.
+ * to take more than two minutes. A group without folders has what the others leave. Of the lab what mostly waits, for outages to end,
+ * routers to forget and slow transfers, goes first and side by side, each in a lab of its own; the rest is timed, and has the machine for itself.
  */
 const GROUPS = [
   { name: "unit", parallel: cores, limitSeconds: 300 },
@@ -24,6 +24,7 @@ const GROUPS = [
   { name: "apps", folder: "apps", parallel: cores, limitSeconds: 300 },
   { name: "lab", folder: "lab", parallel: 1, limitSeconds: 300, inNamespaces: true, waiting: { parallel: 4 } },
 ];
+const WAITING = ["faults-", "nat-discovery", "waiting-"];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut = [];
@@ -51,7 +52,7 @@ function filesOf(group, tests, words) {
 
 /** @returns what runs at once, one after the other: what waits, and the rest; none without a file, for which node would run all it finds. */
 function turnsOf(group, files) {
-  const isWaiting = (file) => group.waiting !== undefined && basename(file).startsWith("waiting-");
+  const isWaiting = (file) => group.waiting !== undefined && WAITING.some((word) => basename(file).startsWith(word));
   return [
     { ...group, ...group.waiting, files: files.filter(isWaiting) },
     { ...group, files: files.filter((file) => !isWaiting(file)) },

@@ -333,6 +333,8 @@ export const COALESCING_WINDOW_MS = 4;
 export const COALESCING_EMPTY_READS = 2;
 /** Messages of less than this on the average are acknowledgements and keystrokes; those of a transfer that is relayed, with what acknowledges them, are more. */
 export const COALESCED_MESSAGE_BYTES_MIN = 700;
+/** Messages of more than this have been joined already, by the kernel or by a network card. */
+export const COALESCED_MESSAGE_BYTES_MAX = 8 * 1024;
 /** Received bytes after which the machine is drained even though more wait in the same turn of the event loop. */
 export const DRIVER_BATCH_BYTES = 256 * 1024;
 /** Bytes after which a drain lets the other sockets have their turn, if more may be sent: some 0.3 ms of sealing and sending. */

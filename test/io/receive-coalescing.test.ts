@@ -68,11 +68,12 @@ test("the pause is as long as the messages take, within the bounds, and no longe
   }
 });
 
-test("slow flows, small packets and a few packets in a row are read as they come", () => {
+test("slow flows, small packets, large groups and a few packets in a row are read as they come", () => {
   const none = (flow: Flow): boolean => readFlow(flow).pauses.every((ms) => ms === 0);
   assert.ok(none({ ...FAST, everyMs: 0.6 }), "not even two in the longest pause");
   assert.ok(none({ ...FAST, everyMs: 0.2, patienceMs: 0.3 }), "not even two in the patience");
   assert.ok(none({ ...FAST, bytes: 60 }), "acknowledgements");
+  assert.ok(none({ ...FAST, bytes: 20_000 }), "what the kernel has joined");
   assert.ok(none({ ...FAST, durationMs: COALESCING_WINDOW_MS - 0.2 }), "an answer");
 });
 

@@ -1,8 +1,6 @@
 // A timer of the kernel (timerfd_create(2)) whose end libuv is told of like that of bytes on a socket. Node's own timers count whole
 // milliseconds and come up to two late; a paced sender on a link of 10 Mbit/s has a packet for each, and sends them in pairs and threes to
 // a queue that may have room for one.
-//
-// Only where a word has 64 bits: on the others the C library has two layouts of a time, and a small board has no use for so many wake-ups.
 
 import type { DescriptorWatch, Libc } from "./libc.ts";
 
@@ -23,11 +21,11 @@ export class FineTimer {
 
   /** @returns undefined where the machine has none. It holds the event loop up until it is closed. */
   static open(libc: Libc | undefined): FineTimer | undefined {
-    if (libc === undefined || libc.wordBytes !== 8) return undefined;
-    const fd = libc.timer();
-    if (fd < 0) return undefined;
+    const fd = libc?.timer() ?? -1;
+    if (libc === undefined || fd < 0) return undefined;
     const timer = new FineTimer(libc, fd);
-    if (timer.watch !== undefined) return timer;
+    if (timer.watch !== undefined && timer.set(0)) return timer;
+    timer.watch?.close();
     libc.close(fd);
     return undefined;
   }
@@ -49,12 +47,12 @@ export class FineTimer {
     this.onEnd = onEnd;
   }
 
-  /** Ends once, after so long, at most a second; 0 is never. What was set before is forgotten. */
-  set(afterMs: number): void {
-    if (this.watch === undefined) return;
+  /** Ends once, after so long, at most a second; 0 is never. What was set before is forgotten. @returns false where it cannot be set. */
+  set(afterMs: number): boolean {
+    if (this.watch === undefined) return false;
     this.isSet = true;
     this.spec[NANOSECONDS_AT] = Math.min(999_999_999, Math.ceil(afterMs * 1e6));
-    this.libc.setTimer(this.fd, this.specAddress);
+    return this.libc.setTimer(this.fd, this.specAddress) === 0;
   }
 
   close(): void {

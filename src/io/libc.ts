@@ -40,7 +40,7 @@ export interface Libc {
   close(fd: number): number;
   /** @returns the descriptor of a timer on the clock that never jumps, or −1. */
   timer(): number;
-  /** @param specAddress the address of a struct itimerspec. @returns 0, or −1. */
+  /** @param specAddress the address of a struct itimerspec in words of 64 bits. @returns 0, or −1: a kernel before 5.1 has none on 32 bits. */
   setTimer(fd: number, specAddress: number): number;
   /**
    * Calls `onReadable` in each turn of the event loop in which something waits on the descriptor, and with false when it cannot be
@@ -66,11 +66,13 @@ interface KoffiPollHandle {
   close(): void;
 }
 
+interface KoffiLibrary {
+  func(name: string, result: string, parameters: readonly string[]): (...values: unknown[]) => number;
+}
+
 /** The part of koffi that is used. */
 interface Koffi {
-  load(path: null): {
-    func(name: string, result: string, parameters: readonly string[]): (...values: unknown[]) => number;
-  };
+  load(path: null): KoffiLibrary;
   address(value: Uint8Array): bigint;
   sizeof(type: string): number;
   errno(): number;
@@ -88,6 +90,8 @@ const KNOWN_MACHINES = new Set(["arm", "arm64", "ia32", "loong64", "ppc64", "ris
 
 const F_DUPFD_CLOEXEC = 1030;
 const CLOCK_MONOTONIC = 1;
+/** The number of the call is the same on every machine of 32 bits. */
+const TIMERFD_SETTIME64 = 411;
 const TFD_NONBLOCK = 0o4000;
 const TFD_CLOEXEC = 0o2000000;
 
@@ -124,7 +128,7 @@ function bindLibc(koffi: Koffi): Libc | undefined {
   const recvmmsg = library.func("recvmmsg", "int", ["int", "uintptr_t", "uint32_t", "int", "uintptr_t"]);
   const send = library.func("send", "intptr_t", ["int", "void *", "size_t", "int"]);
   const timerfdCreate = library.func("timerfd_create", "int", ["int", "int"]);
-  const timerfdSettime = library.func("timerfd_settime", "int", ["int", "int", "uintptr_t", "uintptr_t"]);
+  const setTimer = bindSetTimer(library, wordBytes);
   const value = new Int32Array(1);
   const valueBytes = new Uint32Array(1);
   return {
@@ -147,9 +151,22 @@ function bindLibc(koffi: Koffi): Libc | undefined {
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, "int", 0),
     close: library.func("close", "int", ["int"]),
     timer: () => timerfdCreate(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
-    setTimer: (fd, specAddress) => timerfdSettime(fd, 0, specAddress, 0),
+    setTimer,
     watch: (fd, onReadable) => watch(koffi, fd, onReadable),
   };
+}
+
+/**
+ * On 32 bits the C library's function takes times of either size, as the library was built; the kernel's own takes one. Variadic in C; on
+ * all these machines integers and pointers are passed alike either way.
+ */
+function bindSetTimer(library: KoffiLibrary, wordBytes: 4 | 8): Libc["setTimer"] {
+  if (wordBytes === 8) {
+    const timerfdSettime = library.func("timerfd_settime", "int", ["int", "int", "uintptr_t", "uintptr_t"]);
+    return (fd, specAddress) => timerfdSettime(fd, 0, specAddress, 0);
+  }
+  const call = library.func("syscall", "intptr_t", ["intptr_t", "int", "int", "uintptr_t", "uintptr_t"]);
+  return (fd, specAddress) => call(TIMERFD_SETTIME64, fd, 0, specAddress, 0);
 }
 
 function watch(koffi: Koffi, fd: number, onReadable: (readable: boolean) => void): DescriptorWatch | undefined {

@@ -108,6 +108,13 @@ test("datagrams that are read together are all put in before the machine is drai
   assert.deepEqual(machine.calls, ["datagram", "datagram", "datagram", "transmit", "transmit", "transmit"]);
 });
 
+test("a socket is told what patience the machine has, and of none where the machine tells of none", () => {
+  const { machine, socket } = start();
+  assert.equal(socket.handlers?.patienceMs?.(), 0);
+  Object.assign(machine, { patienceMs: () => 0.7 });
+  assert.equal(socket.handlers?.patienceMs?.(), 0.7);
+});
+
 test("where inputs come one by one, each is drained before its callback returns", async () => {
   const { machine, socket, driver } = start();
   await turn();

@@ -24,6 +24,20 @@ test("behind two port-restricted NATs data flow at once and the path becomes dir
   assert.equal(exchange.received, device.answerBytes);
 });
 
+test("an agent lets what comes wait for a small part of its shortest round trip, and as long as anybody likes without a peer", () => {
+  const world = new World({ seed: 1 });
+  const deployment = new Deployment(world, { a: "portRestricted", b: "portRestricted", delayMs: 40 });
+  const { laptop } = deployment;
+  assert.equal(laptop.agent.patienceMs(), Number.POSITIVE_INFINITY);
+  deployment.expose();
+  world.runFor(1_000);
+  laptop.request(deployment.connect(), 1_000);
+  world.runUntil(() => laptop.paths.includes("direct"), 5_000);
+  world.runFor(2_000);
+  const patienceMs = laptop.agent.patienceMs();
+  assert.ok(patienceMs > 80 / 20 && patienceMs < 80 / 12, `${patienceMs} ms of 80`);
+});
+
 test("between two symmetric NATs everything goes over the relay, for ever", () => {
   const world = new World({ seed: 2 });
   const deployment = new Deployment(world, { a: "symmetric", b: "symmetric", delayMs: 20 });

@@ -24,7 +24,6 @@ const GROUPS = [
   { name: "apps", folder: "apps", parallel: cores, limitSeconds: 300 },
   { name: "lab", folder: "lab", parallel: 1, limitSeconds: 300, inNamespaces: true, waiting: { parallel: 4 } },
 ];
-const WAITING = ["faults-", "nat-discovery", "waiting-"];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut = [];
@@ -52,7 +51,7 @@ function filesOf(group, tests, words) {
 
 /** @returns what runs at once, one after the other: what waits, and the rest; none without a file, for which node would run all it finds. */
 function turnsOf(group, files) {
-  const isWaiting = (file) => group.waiting !== undefined && WAITING.some((word) => basename(file).startsWith(word));
+  const isWaiting = (file) => group.waiting !== undefined && basename(file).startsWith("waiting-");
   return [
     { ...group, ...group.waiting, files: files.filter(isWaiting) },
     { ...group, files: files.filter((file) => !isWaiting(file)) },

@@ -21,8 +21,9 @@ export class FineTimer {
 
   /** @returns undefined where the machine has none. It holds the event loop up until it is closed. */
   static open(libc: Libc | undefined): FineTimer | undefined {
-    const fd = libc?.timer() ?? -1;
-    if (libc === undefined || fd < 0) return undefined;
+    if (libc === undefined) return undefined;
+    const fd = libc.timer();
+    if (fd < 0) return undefined;
     const timer = new FineTimer(libc, fd);
     if (timer.watch !== undefined && timer.set(0)) return timer;
     timer.watch?.close();

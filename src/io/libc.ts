@@ -66,7 +66,8 @@ interface KoffiPollHandle {
   close(): void;
 }
 
-interface KoffiLibrary {
+/** The C library as koffi shows it. */
+export interface KoffiLibrary {
   func(name: string, result: string, parameters: readonly string[]): (...values: unknown[]) => number;
 }
 

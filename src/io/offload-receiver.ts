@@ -62,7 +62,6 @@ export class OffloadReceiver {
   private watchFd = -1;
   private readonly coalescing = new ReceiveCoalescing();
   /** Of the last look at the socket. */
-  private readMessages = 0;
   private readBytes = 0;
   private dgramReads = true;
 
@@ -99,15 +98,15 @@ export class OffloadReceiver {
     if (this.dgramReads) dgram.recvStop();
     this.dgramReads = false;
     this.turnBytes = 0;
-    this.readMessages = 0;
     this.readBytes = 0;
-    const { handlers } = this;
+    const { handlers, options } = this;
+    const { receivedDatagrams } = options.counters;
     const error = readable ? this.readTurn(handlers) : EBADF;
     if (error === 0) handlers.onAllRead();
     if (this.stopped) return;
     if (error === 0 || error === EAGAIN) {
-      const { readMessages, readBytes } = this;
-      this.watch?.pause(this.coalescing.onRead(monotonicNowMs(), readMessages, readBytes, handlers.patienceMs));
+      const messages = options.counters.receivedDatagrams - receivedDatagrams;
+      this.watch?.pause(this.coalescing.onRead(monotonicNowMs(), messages, this.readBytes, handlers.patienceMs));
       return;
     }
     // Whatever else it may be, dgram knows how to go on, and does for good.
@@ -157,7 +156,6 @@ export class OffloadReceiver {
         const bytes = batch.message(slot);
         this.messageBytes = Math.max(bytes.length, MESSAGE_COST_BYTES);
         this.turnBytes += this.messageBytes;
-        this.readMessages++;
         this.readBytes += bytes.length;
         counters.receivedDatagrams++;
         const from = this.sender(slot);

@@ -9,8 +9,8 @@ export class PausingWatch {
   private readonly libc: Libc;
   private readonly watch: DescriptorWatch;
   private readonly onReadable: (readable: boolean) => void;
-  /** Undefined before the first pause, null where there is none to be had. */
-  private timer: FineTimer | undefined | null;
+  /** Null before the first pause, undefined where there is none to be had. */
+  private timer: FineTimer | undefined | null = null;
   private isPaused = false;
 
   /** @param onReadable as that of `Libc.watch`. @returns undefined where the descriptor cannot be watched. */
@@ -27,22 +27,23 @@ export class PausingWatch {
 
   /** Tells in so many ms; 0: of the next that comes. Where the machine has no timer that is fine enough, there is no pause. */
   pause(ms: number): void {
-    if (ms > 0 && this.hasTimer()) {
+    const timer = ms > 0 ? this.openTimer() : undefined;
+    if (timer !== undefined) {
       if (!this.isPaused) this.watch.stop();
       this.isPaused = true;
-      this.timer?.set(ms);
+      timer.set(ms);
     } else if (this.isPaused) {
       this.isPaused = false;
       if (!this.watch.start()) this.onReadable(false);
     }
   }
 
-  private hasTimer(): boolean {
-    if (this.timer === undefined) {
-      this.timer = FineTimer.open(this.libc) ?? null;
+  private openTimer(): FineTimer | undefined {
+    if (this.timer === null) {
+      this.timer = FineTimer.open(this.libc);
       this.timer?.start(() => this.onReadable(true));
     }
-    return this.timer !== null;
+    return this.timer;
   }
 
   close(): void {

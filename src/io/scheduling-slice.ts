@@ -7,7 +7,7 @@
 
 import { createRequire } from "node:module";
 import { SCHEDULING_SLICE_MS } from "../base/limits.ts";
-import { loadLibc } from "./libc.ts";
+import { type KoffiLibrary, loadLibc } from "./libc.ts";
 
 /** SCHED_OTHER, the policy of everything that nobody has asked another one for. */
 const POLICY_ORDINARY = 0;
@@ -28,9 +28,7 @@ const SET_ATTRIBUTE: Readonly<Record<string, number>> = {
 
 /** The part of koffi that is used. */
 interface Koffi {
-  load(path: null): {
-    func(name: string, result: string, parameters: readonly string[]): (...values: unknown[]) => number;
-  };
+  load(path: null): KoffiLibrary;
 }
 
 /** @returns the slice that this thread has from now on, in ms, or undefined where the kernel knows none or somebody has chosen a policy. */

@@ -2,7 +2,7 @@
 // machines that libc.ts knows, and with the same care for memory.
 
 import { createRequire } from "node:module";
-import { loadLibc } from "./libc.ts";
+import { type KoffiLibrary, loadLibc } from "./libc.ts";
 
 export interface TunLibc {
   /** Bytes of a pointer, of size_t and of time_t: 4 or 8. */
@@ -27,9 +27,7 @@ export interface TunLibc {
 
 /** The part of koffi that is used. */
 interface Koffi {
-  load(path: null): {
-    func(name: string, result: string, parameters: readonly string[]): (...values: unknown[]) => number;
-  };
+  load(path: null): KoffiLibrary;
   errno(): number;
 }
 

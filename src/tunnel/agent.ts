@@ -394,7 +394,7 @@ export class Agent implements Machine {
   private onOpenFailed(nowMs: number, request: number, reason: OpenFailure): void {
     const peer = this.channels.onFailed(nowMs, request);
     if (peer === undefined) this.dials.onOpenFailed(nowMs, request, reason);
-    // The very instance is not there: the peer may have been started anew.
+    // The very instance is not there: the peer may have been started anew under another one.
     else if (peer.connection.isStalled) this.dials.redial(nowMs, peer);
   }
 }

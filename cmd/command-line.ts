@@ -2,7 +2,6 @@
 // is called for.
 
 import yargs from "yargs";
-import { programVersion } from "../src/daemon/program-version.ts";
 import { STANDARD_INPUT } from "../src/daemon/ticket-source.ts";
 import { endByUsage } from "../src/daemon/usage-failure.ts";
 import { connectCommand } from "./connect.ts";
@@ -26,7 +25,7 @@ const strings = {
 } as unknown as Record<string, string>;
 
 /** @param args what stands behind the program's name. */
-export async function runCommandLine(args: readonly string[]): Promise<void> {
+export async function runCommandLine(args: readonly string[], version: string): Promise<void> {
   const cli = yargs(args.map((word) => (word === "-" ? STANDARD_INPUT : word)));
   await cli
     .scriptName("tunnel")
@@ -50,7 +49,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .updateStrings(strings)
     // Every --allow and --rendezvous takes one value, so that a target may stand behind it.
     .parserConfiguration({ "greedy-arrays": false, "parse-numbers": false, "parse-positional-numbers": false })
-    .version(programVersion())
+    .version(version)
     .help()
     .alias("help", "h")
     .wrap(Math.min(100, cli.terminalWidth()))

@@ -6,10 +6,12 @@ import { prepareProcess } from "../src/daemon/process-start.ts";
 import { programVersion } from "../src/daemon/program-version.ts";
 
 const args = process.argv.slice(2);
+// Seen from dist/cmd.
+const version = programVersion(new URL("../../package.json", import.meta.url));
 if (args.length === 1 && args[0] === "--version") {
-  console.log(programVersion());
+  console.log(version);
 } else {
   prepareProcess();
   const { runCommandLine } = await import("./command-line.ts");
-  await runCommandLine(args);
+  await runCommandLine(args, version);
 }

@@ -88,7 +88,7 @@ function removeOrphans(files) {
 function build() {
   const files = sources();
   const stamp = fingerprint(files);
-  const complete = files.every((file) => existsSync(outputOf(file)));
+  const complete = existsSync(join(root, "dist", "program")) && files.every((file) => existsSync(outputOf(file)));
   removeOrphans(files);
   if (complete && existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return;
   // The compiler remembers what it has written and would not write it again.

@@ -2,13 +2,9 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { OutputEvent } from "./output.ts";
 import type { Environment } from "./state-directory.ts";
 import { OperatingError } from "./usage-error.ts";
-
-/** Seen from dist/src/daemon. */
-const PROGRAM = fileURLToPath(new URL("../../cmd/tunnel.js", import.meta.url));
 
 export class ChildCommand {
   private readonly name: string;
@@ -21,7 +17,8 @@ export class ChildCommand {
   /** @param args the command and its options, without --json. */
   constructor(args: readonly string[], env: Environment) {
     this.name = args[0] ?? "";
-    this.child = spawn(process.execPath, [PROGRAM, ...args, "--json"], {
+    const program = process.argv[1] as string;
+    this.child = spawn(process.execPath, [program, ...args, "--json"], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "inherit"],
       // Ctrl-C in a terminal reaches a whole process group; these end when the demo says so.

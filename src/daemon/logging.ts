@@ -72,7 +72,8 @@ class LazyLogger {
   }
 
   private async load(): Promise<void> {
-    const { createLogger, format, transports } = await import("winston");
+    // A module of the older kind, whose names its default export has wherever it is bundled.
+    const { createLogger, format, transports } = (await import("winston")).default;
     const { lines } = this;
     const stream = new Writable({
       decodeStrings: false,

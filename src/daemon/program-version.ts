@@ -2,9 +2,7 @@
 
 import { readFileSync } from "node:fs";
 
-/** @returns "1.2.3". */
-export function programVersion(): string {
-  // Seen from dist/src/daemon.
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
-  return (manifest as { version: string }).version;
+/** @param manifest where the program's package.json is. @returns "1.2.3". */
+export function programVersion(manifest: URL): string {
+  return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
 }

@@ -16,11 +16,13 @@ test("--help lists the commands, and each has a help of its own", async (t) => {
   const programs = new Programs(t);
   const help = await programs.run(["--help"]);
   assert.equal(help.code, 0);
-  for (const command of ["rendezvous", "expose", "connect", "id", "demo"]) {
+  for (const command of ["rendezvous", "expose", "connect", "id", "netcheck", "demo"]) {
     assert.match(help.lines.join("\n"), new RegExp(`tunnel ${command}`));
     const own = await programs.run([command, "--help"]);
     assert.equal(own.code, 0);
     assert.match(own.lines.join("\n"), new RegExp(`tunnel ${command}`));
+    // Its columns are measured by the number of characters.
+    assert.match(own.lines.join(""), /^[ -~]*$/);
   }
 });
 

@@ -31,7 +31,7 @@ echo "$*" >> npm.log
 echo "npm says something"
 case "$*" in
   ci*) mkdir -p node_modules; touch node_modules/.package-lock.json ;;
-  *build) mkdir -p dist/cmd; cp program.js dist/cmd/tunnel.js ;;
+  *build) mkdir -p dist/cmd dist/program; cp program.js dist/cmd/tunnel.js ;;
 esac
 `;
 

@@ -11,6 +11,7 @@ import { x25519PublicKey } from "../../src/crypto/x25519.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { FixedRandom } from "./fixed-random.ts";
 import { fromHex, toHex, withBitFlipped } from "./hex.ts";
+import { seededIdentity } from "./seeded-identity.ts";
 import { SMALL_ORDER_ED25519 } from "./small-order-points.ts";
 
 /** RFC 8032 §7.1, test 1. */
@@ -107,4 +108,10 @@ test("more keys than are remembered come out right, the forgotten ones too", () 
     if (dhPublicKeyOf(bytes) !== undefined) keys.push(bytes);
   }
   for (const key of keys) assert.deepEqual(dhPublicKeyOf(key), montgomeryFromEdwards(key));
+});
+
+test("simulated machines have the identities that createIdentity would give them", () => {
+  for (let seed = 0; seed < 5; seed++) {
+    assert.deepEqual(seededIdentity(new SeededRandom(seed)), createIdentity(new SeededRandom(seed)));
+  }
 });

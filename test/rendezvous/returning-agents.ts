@@ -7,9 +7,10 @@ import { silentLog } from "../../src/base/log.ts";
 import type { Machine } from "../../src/base/machine.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { Transmit } from "../../src/base/transmit.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import type { Host } from "../sim/host.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { SmallAgent } from "./small-agent.ts";
@@ -157,7 +158,7 @@ export class ReturningAgents {
     const random = new SeededRandom(options.seed);
     this.random = random;
     this.bufferDatagrams = options.bufferDatagrams ?? BUFFER_DATAGRAMS;
-    const identity = createIdentity(random);
+    const identity = seededIdentity(random);
     const instance = randomBytes(random, 8);
     this.server = new RendezvousServer({ identity, instance, random, cipher: bestPacketCipher(), log: silentLog });
     this.countHandshakes();
@@ -171,7 +172,7 @@ export class ReturningAgents {
     };
     let own: Identity = identity;
     for (let i = 0; i < options.agents; i++) {
-      if (i % INSTANCES === 0) own = createIdentity(random);
+      if (i % INSTANCES === 0) own = seededIdentity(random);
       const address = socketAddress(`198.${18 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`, 4000) ?? assert.fail();
       const delayMs = random.between(5, 60);
       const node = new Node(this.agenda, address, (_to, bytes) => {

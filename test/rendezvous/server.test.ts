@@ -8,13 +8,13 @@ import { AGENT_SILENT_MS, ANSWERS_PER_HOST_BURST } from "../../src/base/limits.t
 import { silentLog } from "../../src/base/log.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { Transmit } from "../../src/base/transmit.ts";
-import { createIdentity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { RendezvousServer, type RendezvousServerConfig } from "../../src/rendezvous/rendezvous-server.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import { decodeIdentityReply, encodeIdentityRequest } from "../../src/wire/identity-exchange.ts";
 import { encodeRendezvousMessage } from "../../src/wire/rendezvous-message.ts";
 import { decodeStun, encodeStun } from "../../src/wire/stun.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { forSeeds, type Scenario } from "../sim/for-seeds.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { twoNats } from "../sim/topology.ts";
@@ -23,7 +23,7 @@ import { joined, relayedPacket } from "./relayed-datagram.ts";
 import { SmallRendezvous } from "./small-agent.ts";
 
 const stranger = socketAddress("198.51.100.7", 1234)!;
-const identity = createIdentity(new SeededRandom(3));
+const identity = seededIdentity(new SeededRandom(3));
 const selector = new Uint8Array(8);
 
 function serverWith(config: Partial<RendezvousServerConfig> = {}): RendezvousServer {

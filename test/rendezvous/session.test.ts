@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { type SocketAddress, socketAddress } from "../../src/base/address.ts";
 import { AGENT_IDLE_TIMEOUT_MS } from "../../src/base/limits.ts";
-import { createIdentity } from "../../src/crypto/identity.ts";
 import { readSession } from "../../src/wire/datagram.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { forSeeds } from "../sim/for-seeds.ts";
 import { twoNats } from "../sim/topology.ts";
 import { deploy, echo, introduce, selector } from "./laptop-and-device.ts";
@@ -44,7 +44,7 @@ describe("a session begins", () => {
     const world = scenario.world();
     const { a, r } = twoNats(world, { a: "portRestricted", b: "none" });
     const { target } = new SmallRendezvous(r, world.random.fork("rendezvous"));
-    const { publicKey } = createIdentity(world.random.fork("other"));
+    const { publicKey } = seededIdentity(world.random.fork("other"));
     const agent = new SmallAgent(world.random.fork("agent")).runOn(a, { ...target, publicKey });
     world.runFor(30_000);
     assert.equal(agent.count("connected"), 0);

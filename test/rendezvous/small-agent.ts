@@ -10,7 +10,7 @@ import type { Machine } from "../../src/base/machine.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { type Carrier, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { RendezvousClient, type RendezvousTarget } from "../../src/rendezvous/rendezvous-client.ts";
 import type { RendezvousEvent } from "../../src/rendezvous/rendezvous-event.ts";
@@ -19,6 +19,7 @@ import type { Connection } from "../../src/transport/connection.ts";
 import type { ConnectionEvent } from "../../src/transport/connection-event.ts";
 import { Endpoint, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
 import { packetKind, packetLength } from "../../src/wire/datagram.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import type { Host } from "../sim/host.ts";
 import type { SeededRandom } from "../sim/seeded-random.ts";
 
@@ -41,7 +42,7 @@ export class SmallAgent implements Machine {
   private readonly dials = new Map<number, Connection>();
   private host: Host | undefined;
 
-  constructor(random: SeededRandom, identity = createIdentity(random)) {
+  constructor(random: SeededRandom, identity = seededIdentity(random)) {
     this.identity = identity;
     this.instance = randomBytes(random, 8);
     this.endpoint = new Endpoint({
@@ -179,7 +180,7 @@ export class SmallRendezvous {
   constructor(host: Host, random: SeededRandom, config: Partial<RendezvousServerConfig> = {}) {
     this.host = host;
     this.random = random;
-    this.identity = createIdentity(random);
+    this.identity = seededIdentity(random);
     this.target = { address: host.address, publicKey: this.identity.publicKey };
     this.restart(config);
   }

@@ -10,13 +10,14 @@ import type { Machine } from "../../src/base/machine.ts";
 import { type Random, randomBytes } from "../../src/base/random.ts";
 import { type Carrier, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import type { CongestionControllerFactory } from "../../src/transport/congestion-controller.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import { Endpoint, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import type { TransportSettings } from "../../src/transport/transport-settings.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 
 const CHUNK = new Uint8Array(16 * 1024);
 const KEY = new Uint8Array([1]);
@@ -41,7 +42,7 @@ export class BulkReceiver implements Machine {
   private readonly endpoint: Endpoint;
 
   constructor(random: Random) {
-    this.identity = createIdentity(random);
+    this.identity = seededIdentity(random);
     this.endpoint = endpointOf(random, this.identity, {});
   }
 
@@ -91,7 +92,7 @@ export class Flow {
     routes: RouteTable,
     address: SocketAddress,
   ) {
-    this.endpoint = endpointOf(random, createIdentity(random), { congestion });
+    this.endpoint = endpointOf(random, seededIdentity(random), { congestion });
     const connection = this.endpoint.connect(nowMs, {
       remoteIdentity: to.identity.publicKey,
       psk: NO_PSK,

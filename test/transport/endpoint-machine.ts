@@ -10,13 +10,14 @@ import type { Machine } from "../../src/base/machine.ts";
 import { type Random, randomBytes } from "../../src/base/random.ts";
 import { type Carrier, type Route, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import { Endpoint, type EndpointEvent, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
 import type { Admit } from "../../src/transport/handshake-responder.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import type { TransportSettings } from "../../src/transport/transport-settings.ts";
 import { packetKind, packetLength } from "../../src/wire/datagram.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { checkConnection } from "./connection-invariants.ts";
 import { KeyRecorder } from "./key-recorder.ts";
 
@@ -74,7 +75,7 @@ export class EndpointMachine implements Machine {
   onStream: (record: StreamRecord, nowMs: number) => void = () => {};
 
   constructor(random: Random, settings: Partial<TransportSettings> = {}, psk: Uint8Array = NO_PSK) {
-    this.identity = createIdentity(random);
+    this.identity = seededIdentity(random);
     this.admit = () => ({ psk });
     this.endpoint = new Endpoint({
       identity: this.identity,

@@ -7,12 +7,12 @@ import fc from "fast-check";
 import { HALF_OPEN_LIFE_MS, HALF_OPEN_MAX, HANDSHAKE_RETRY_MS } from "../../src/base/limits.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { mac1KeyOf, writeMac1 } from "../../src/crypto/handshake-mac.ts";
-import { createIdentity } from "../../src/crypto/identity.ts";
 import { NoiseInitiator } from "../../src/crypto/noise.ts";
 import { NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
 import { relayPrefix } from "../../src/wire/datagram.ts";
 import { assembleInitiation, encodeInitiationPayload } from "../../src/wire/handshake-packet.ts";
 import { defaultTransportParameters } from "../../src/wire/transport-parameters.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { addressOf, give, Tap, type TappedDatagram, take } from "./datagram-tap.ts";
 import { EndpointMachine } from "./endpoint-machine.ts";
@@ -219,10 +219,10 @@ test("with another pre-shared key nobody connects, and the half-open state goes 
 test("an identity that is not the static key's meets silence", () => {
   const tap = pair();
   const random = new SeededRandom(3);
-  const mine = createIdentity(random);
+  const mine = seededIdentity(random);
   const noise = new NoiseInitiator(mine, tap.b.identity.dhPublicKey, random);
   const payload = encodeInitiationPayload({
-    identity: createIdentity(random).publicKey,
+    identity: seededIdentity(random).publicKey,
     instance: randomBytes(random, 8),
     secretTag: NO_SECRET_TAG,
     parameters: defaultTransportParameters,

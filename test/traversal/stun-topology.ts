@@ -4,19 +4,19 @@ import type { SocketAddress } from "../../src/base/address.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { RouteTable } from "../../src/base/route.ts";
-import { createIdentity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
 import type { StunSocket } from "../../src/rendezvous/stun-responder.ts";
 import { NatDiscovery, type NatDiscoveryConfig } from "../../src/traversal/nat-discovery.ts";
 import type { NatReport } from "../../src/traversal/nat-report.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import type { Host } from "../sim/host.ts";
 import type { LinkSettings } from "../sim/link.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { type NatKind, Site } from "../sim/topology.ts";
 import type { World } from "../sim/world.ts";
 
-const identity = createIdentity(new SeededRandom(1));
+const identity = seededIdentity(new SeededRandom(1));
 const cipher = bestPacketCipher();
 
 /** What the server has: full is what RFC 5780 asks for. */

@@ -7,11 +7,12 @@ import { formatSocketAddress, isMulticast, parseSocketAddress, type SocketAddres
 import { silentLog } from "../../src/base/log.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { Transmit } from "../../src/base/transmit.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { createSecret } from "../../src/crypto/secret.ts";
 import { Agent } from "../../src/tunnel/agent.ts";
 import type { AgentEvent } from "../../src/tunnel/agent-event.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 
 const at = (text: string): SocketAddress => parseSocketAddress(text) as SocketAddress;
@@ -27,7 +28,7 @@ class Member {
   readonly sentTo: string[] = [];
 
   constructor(random: SeededRandom, addresses: readonly SocketAddress[]) {
-    this.identity = createIdentity(random);
+    this.identity = seededIdentity(random);
     this.addresses = addresses;
     this.agent = new Agent({
       identity: this.identity,

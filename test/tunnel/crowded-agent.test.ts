@@ -9,13 +9,14 @@ import { silentLog } from "../../src/base/log.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { RouteTable } from "../../src/base/route.ts";
 import { Transmit } from "../../src/base/transmit.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import { Endpoint, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import { Agent } from "../../src/tunnel/agent.ts";
 import { encodePreamble } from "../../src/wire/preamble.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 
 const random = new SeededRandom(17);
@@ -30,13 +31,13 @@ class Crowd {
   readonly guests: Guest[] = [];
 
   constructor() {
-    const identity = createIdentity(random);
+    const identity = seededIdentity(random);
     this.agent = new Agent({ identity, instance: randomBytes(random, 8), random, cipher, log: silentLog });
     this.agent.expose(this.nowMs, { name: "web", allow: [], public: true });
   }
 
   /** Somebody connects. @param identity a new one unless told; each guest is an instance of its own. */
-  come(identity = createIdentity(random)): Guest {
+  come(identity = seededIdentity(random)): Guest {
     const guest = new Guest(identity, addressOf(this.guests.length), this.agent.identity, this.nowMs);
     this.guests.push(guest);
     this.settle([guest]);
@@ -144,7 +145,7 @@ function addressOf(i: number): SocketAddress {
 test("an identity has so many connections: the one that was silent for longest makes room for another", () => {
   const crowd = new Crowd();
   const other = crowd.come();
-  const identity = createIdentity(random);
+  const identity = seededIdentity(random);
   const guests = Array.from({ length: PEERS_PER_IDENTITY_MAX + 10 }, () => {
     crowd.nowMs += 100;
     return crowd.come(identity);
@@ -155,7 +156,7 @@ test("an identity has so many connections: the one that was silent for longest m
 
 test("a peer that comes again and again without a farewell leaves a bounded number of connections behind", () => {
   const crowd = new Crowd();
-  const identity = createIdentity(random);
+  const identity = seededIdentity(random);
   for (let i = 0; i < 3 * PEERS_PER_IDENTITY_MAX; i++) {
     // Less than it takes for cookies to be asked for.
     crowd.nowMs += 20;

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, randomBytes } from "../../src/base/random.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { createSecret } from "../../src/crypto/secret.ts";
 import { RendezvousServer, type RendezvousServerEvent } from "../../src/rendezvous/rendezvous-server.ts";
@@ -15,27 +15,23 @@ import type { AgentSettings } from "../../src/tunnel/agent-config.ts";
 import type { AgentEvent } from "../../src/tunnel/agent-event.ts";
 import type { Dial } from "../../src/tunnel/dial.ts";
 import type { ServiceOptions } from "../../src/tunnel/service.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import type { Host } from "../sim/host.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { type TwoNats, type TwoNatsOptions, twoNats } from "../sim/topology.ts";
 import type { World } from "../sim/world.ts";
+import { Pattern } from "./pattern.ts";
 
 const cipher = bestPacketCipher();
 
-const requestByte = (i: number): number => (i * 7 + (i >> 8)) & 0xff;
-const answerByte = (i: number): number => (i * 13 + (i >> 9) + 5) & 0xff;
-
-function bytesOf(byteAt: (i: number) => number, start: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = byteAt(start + i);
-  return bytes;
-}
+const REQUEST = new Pattern((i) => i * 7 + (i >> 8));
+const ANSWER = new Pattern((i) => i * 13 + (i >> 9) + 5);
 
 /** One forwarded connection, as either of its ends sees it. */
 export class Exchange {
   readonly stream: Stream;
-  private readonly sendByte: (i: number) => number;
-  private readonly expectByte: (i: number) => number;
+  private readonly sends: Pattern;
+  private readonly expects: Pattern;
   toSend: number;
   sent = 0;
   received = 0;
@@ -46,15 +42,15 @@ export class Exchange {
 
   constructor(stream: Stream, role: "client" | "service", toSend: number) {
     this.stream = stream;
-    this.sendByte = role === "client" ? requestByte : answerByte;
-    this.expectByte = role === "client" ? answerByte : requestByte;
+    this.sends = role === "client" ? REQUEST : ANSWER;
+    this.expects = role === "client" ? ANSWER : REQUEST;
     this.toSend = toSend;
   }
 
   write(nowMs: number): void {
     while (this.sent < this.toSend) {
       const size = Math.min(16_384, this.toSend - this.sent);
-      const more = this.stream.write(nowMs, bytesOf(this.sendByte, this.sent, size));
+      const more = this.stream.write(nowMs, this.sends.piece(this.sent, size));
       this.sent += size;
       if (this.sent === this.toSend) this.stream.finish(nowMs);
       if (!more) return;
@@ -65,9 +61,7 @@ export class Exchange {
   read(nowMs: number): void {
     for (let bytes = this.stream.read(); bytes !== undefined; bytes = this.stream.read()) {
       this.firstByteAtMs ??= nowMs;
-      for (let i = 0; i < bytes.length; i++) {
-        if (bytes[i] !== this.expectByte(this.received + i)) assert.fail(`wrong byte at ${this.received + i}`);
-      }
+      assert.ok(this.expects.has(bytes, this.received), `wrong bytes from ${this.received} on`);
       this.received += bytes.length;
     }
     if (this.stream.readEnded) this.ended = true;
@@ -80,6 +74,8 @@ export class AgentHost {
   readonly identity: Identity;
   agent!: Agent;
   readonly events: AgentEvent[] = [];
+  /** How the data of its peer went, at each change. */
+  readonly paths: string[] = [];
   readonly exchanges = new Map<Stream, Exchange>();
   /** Sockets beside the main one. */
   socketsOpen = 0;
@@ -93,7 +89,7 @@ export class AgentHost {
     this.host = host;
     this.random = random;
     this.settings = settings;
-    this.identity = createIdentity(random);
+    this.identity = seededIdentity(random);
     this.start();
   }
 
@@ -119,6 +115,9 @@ export class AgentHost {
     for (let event = this.agent.pollEvent(); event !== undefined; event = this.agent.pollEvent()) {
       this.events.push(event);
       switch (event.type) {
+        case "path":
+          this.paths.push(event.via);
+          break;
         case "stream": {
           const exchange = new Exchange(event.stream, "service", this.answerBytes);
           this.exchanges.set(event.stream, exchange);
@@ -171,11 +170,6 @@ export class AgentHost {
     });
   }
 
-  /** How the data of its peer went, at each change. */
-  get paths(): string[] {
-    return this.events.flatMap((event) => (event.type === "path" ? [event.via] : []));
-  }
-
   /** Whether an event of this type has come. */
   saw(type: AgentEvent["type"]): boolean {
     return this.events.some((event) => event.type === type);
@@ -203,7 +197,7 @@ export class Deployment {
     this.world = world;
     this.nats = twoNats(world, options);
     this.random = new SeededRandom(world.options.seed).fork("deployment");
-    this.rendezvousIdentity = createIdentity(this.random);
+    this.rendezvousIdentity = seededIdentity(this.random);
     this.secret = createSecret(this.random);
     this.startRendezvous();
     this.device = new AgentHost(this.nats.a, this.random.fork("device"), settings);

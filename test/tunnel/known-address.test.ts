@@ -5,12 +5,12 @@ import { test } from "node:test";
 import type { SocketAddress } from "../../src/base/address.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { randomBytes } from "../../src/base/random.ts";
-import { createIdentity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { createSecret } from "../../src/crypto/secret.ts";
 import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
 import type { Dial } from "../../src/tunnel/dial.ts";
 import type { RendezvousPlace } from "../../src/tunnel/rendezvous-link.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { forSeeds } from "../sim/for-seeds.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 import { type NatKind, type TwoNats, twoNats } from "../sim/topology.ts";
@@ -54,7 +54,7 @@ class Pair {
   }
 
   startRendezvous(): void {
-    const identity = createIdentity(this.random);
+    const identity = seededIdentity(this.random);
     const server = new RendezvousServer({
       identity,
       instance: randomBytes(this.random, 8),

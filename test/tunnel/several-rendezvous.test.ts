@@ -5,10 +5,11 @@ import { test } from "node:test";
 import type { SocketAddress } from "../../src/base/address.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { randomBytes } from "../../src/base/random.ts";
-import { createIdentity, type Identity } from "../../src/crypto/identity.ts";
+import type { Identity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { RendezvousServer } from "../../src/rendezvous/rendezvous-server.ts";
 import type { RendezvousPlace } from "../../src/tunnel/rendezvous-link.ts";
+import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { forSeeds } from "../sim/for-seeds.ts";
 import type { Host } from "../sim/host.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
@@ -61,7 +62,7 @@ forSeeds(8, "a relayed transfer goes on by the second rendezvous when the first 
     link: { rateMbps: 10, queueBytes: 100_000 },
   });
   const { laptop, device, nats } = deployment;
-  const second = new FurtherRendezvous(world, "second", "192.0.2.2", createIdentity(random));
+  const second = new FurtherRendezvous(world, "second", "192.0.2.2", seededIdentity(random));
   use([firstOf(deployment), second.place], laptop, device);
   deployment.expose();
   device.answerBytes = 12_000_000;
@@ -98,8 +99,8 @@ test("two agents find each other at the one rendezvous that both reach", () => {
   const deployment = new Deployment(world, { a: "portRestricted", b: "symmetric" });
   const { laptop, device, nats } = deployment;
   const random = new SeededRandom(1);
-  const second = new FurtherRendezvous(world, "second", "192.0.2.2", createIdentity(random));
-  const third = new FurtherRendezvous(world, "third", "192.0.2.3", createIdentity(random));
+  const second = new FurtherRendezvous(world, "second", "192.0.2.2", seededIdentity(random));
+  const third = new FurtherRendezvous(world, "third", "192.0.2.3", seededIdentity(random));
   world.firewall.cut(nats.a, nats.r);
   world.firewall.cut(nats.b, third.host);
   use([firstOf(deployment), second.place, third.place], laptop, device);
@@ -115,7 +116,7 @@ test("a peer that comes to another rendezvous than the first is told of there", 
   const world = new World({ seed: 2 });
   const deployment = new Deployment(world, { a: "portRestricted", b: "portRestricted" });
   const { laptop, device, nats } = deployment;
-  const second = new FurtherRendezvous(world, "second", "192.0.2.2", createIdentity(new SeededRandom(2)));
+  const second = new FurtherRendezvous(world, "second", "192.0.2.2", seededIdentity(new SeededRandom(2)));
   world.firewall.cut(nats.a, nats.r);
   world.firewall.cut(nats.a, second.host);
   use([firstOf(deployment), second.place], laptop, device);
@@ -131,7 +132,7 @@ test("one rendezvous under two names is used once", () => {
   const world = new World({ seed: 3 });
   const deployment = new Deployment(world, { a: "portRestricted", b: "portRestricted" });
   const { laptop, device } = deployment;
-  const one = new FurtherRendezvous(world, "one", "192.0.2.2", createIdentity(new SeededRandom(3)));
+  const one = new FurtherRendezvous(world, "one", "192.0.2.2", seededIdentity(new SeededRandom(3)));
   const other = { ...one.place, host: "other" };
   use([one.place, other], laptop, device);
   deployment.expose();
@@ -173,7 +174,7 @@ test("a rendezvous whose addresses are told in another order, or with further on
   const world = new World({ seed: 4 });
   const deployment = new Deployment(world, { a: "portRestricted", b: "portRestricted" });
   const { laptop, device } = deployment;
-  const one = new FurtherRendezvous(world, "one", "192.0.2.2", createIdentity(new SeededRandom(4)));
+  const one = new FurtherRendezvous(world, "one", "192.0.2.2", seededIdentity(new SeededRandom(4)));
   const elsewhere: SocketAddress = { family: 4, host: "192.0.2.77", port: 4700 };
   use([one.place], laptop, device);
   world.runFor(5_000);

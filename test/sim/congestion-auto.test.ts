@@ -6,12 +6,11 @@ import { test } from "node:test";
 import { CongestionAuto } from "../../src/transport/congestion-auto.ts";
 import { congestionControllers } from "../../src/transport/congestion-choice.ts";
 import type { CongestionControllerFactory } from "../../src/transport/congestion-controller.ts";
-import { CongestionCubic } from "../../src/transport/congestion-cubic.ts";
 import type { RttEstimator } from "../../src/transport/rtt-estimator.ts";
 import { type BottleneckSettings, runBottleneck } from "./bottleneck.ts";
+import { plainCubic } from "./plain-cubic.ts";
 
 const { cubic, bbr } = congestionControllers;
-const plainCubic: CongestionControllerFactory = (packetBytes) => new CongestionCubic(packetBytes);
 
 /** Tells who was at work when, and for how long BBR was. */
 class Watched extends CongestionAuto {

@@ -43,18 +43,21 @@ export function createIdentity(random: Random): Identity {
 const PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /**
+ * Every start of the program comes by here: cold, node:crypto computes the public key in 2 ms and tweetnacl in 35.
+ * @param seed 32 bytes. @returns the Ed25519 public key that belongs to it.
+ */
+export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
+  const key = createPrivateKey({ key: Buffer.concat([PRIVATE_KEY_PREFIX, seed]), format: "der", type: "pkcs8" });
+  return new Uint8Array(createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-KEY_BYTES));
+}
+
+/**
  * @param secretKey what was stored.
  * @returns undefined where it is not 64 bytes, or its halves do not belong together.
  */
 export function identityFromSecretKey(secretKey: Uint8Array): Identity | undefined {
   if (secretKey.length !== SECRET_KEY_BYTES) return undefined;
-  // Every start of the program comes by here: cold, node:crypto computes the public key in 2 ms and tweetnacl in 35.
-  const key = Buffer.concat([PRIVATE_KEY_PREFIX, seedOf(secretKey)]);
-  const der = createPublicKey(createPrivateKey({ key, format: "der", type: "pkcs8" })).export({
-    format: "der",
-    type: "spki",
-  });
-  const publicKey = new Uint8Array(der.subarray(-KEY_BYTES));
+  const publicKey = publicKeyOfSeed(seedOf(secretKey));
   return equalBytes(publicKey, secretKey.subarray(KEY_BYTES)) ? withDhKeys(publicKey, secretKey.slice()) : undefined;
 }
 

@@ -12,10 +12,10 @@ import { Driver, type EventfulMachine } from "../../src/io/driver.ts";
 import { monotonicNowMs } from "../../src/io/monotonic-clock.ts";
 import { systemRandom } from "../../src/io/system-random.ts";
 import { openUdpSocket } from "../../src/io/udp-socket.ts";
-import { CongestionCubic } from "../../src/transport/congestion-cubic.ts";
 import type { EcnState } from "../../src/transport/ecn-validation.ts";
 import { packetLength } from "../../src/wire/datagram.ts";
 import { BulkReceiver, BulkSender } from "../sim/bulk-flow.ts";
+import { plainCubic } from "../sim/plain-cubic.ts";
 import { requireOwnNamespace } from "./own-namespace.ts";
 
 const PACKET_BYTES = 100;
@@ -87,12 +87,11 @@ async function transferMarked(offload: boolean): Promise<MarkedTransfer> {
   const [here, there] = [await openUdpSocket({ log: silentLog, offload }), await openUdpSocket({ log: silentLog })];
   const sender = new BulkSender();
   const receiver = new BulkReceiver(systemRandom);
-  const cubic = (packetBytes: number): CongestionCubic => new CongestionCubic(packetBytes);
   const to = addressOf("127.0.0.1", there);
   // The sender knows the flow by the very object that is its address.
   const drivers = [driverOf(sender, here, () => to), driverOf(receiver, there, (from) => from)];
   for (const driver of drivers) driver.start();
-  const flow = sender.start(monotonicNowMs(), systemRandom, cubic, receiver, to);
+  const flow = sender.start(monotonicNowMs(), systemRandom, plainCubic, receiver, to);
   drivers[0]?.wake();
   await sleep(1_000);
   const path = () => flow.connection.paths.active;

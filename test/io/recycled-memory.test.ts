@@ -11,6 +11,7 @@ import { socketAddress } from "../../src/base/address.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { randomBytes } from "../../src/base/random.ts";
 import { RouteTable } from "../../src/base/route.ts";
+import { createIdentity } from "../../src/crypto/identity.ts";
 import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import { ConnectionQuota } from "../../src/io/connection-quota.ts";
 import type { DatagramHandlers, DatagramSocket } from "../../src/io/datagram-socket.ts";
@@ -25,7 +26,6 @@ import { type BlockPool, receiveBlocks, sendBlocks } from "../../src/transport/b
 import type { Connection } from "../../src/transport/connection.ts";
 import { Endpoint, type EndpointEvent, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
 import { packetLength } from "../../src/wire/datagram.ts";
-import { seededIdentity } from "../crypto/seeded-identity.ts";
 import { SeededRandom } from "../sim/seeded-random.ts";
 
 const POISON = 0xdb;
@@ -101,7 +101,7 @@ function troubled(socket: DatagramSocket, random: SeededRandom): DatagramSocket 
 
 class Side {
   readonly routes = new RouteTable();
-  readonly identity = seededIdentity(systemRandom);
+  readonly identity = createIdentity(systemRandom);
   readonly endpoint: Endpoint;
   readonly forwarder: TcpForwarder;
   readonly driver: Driver<EndpointEvent>;

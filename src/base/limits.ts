@@ -535,7 +535,7 @@ export const SUSPECT_PTO_COUNT = 2;
 export const DOUBT_COPIES_MAX = 10;
 /** A receiver whose data have ceased asks after this long whether its path is still there. Both sides have to notice before a new relay channel serves. */
 export const SILENCE_MS = 500;
-/** A direct path that is not used is measured a second time after so long. */
+/** A direct path that is not used is measured a second time after so long, and again after twice as long, and so on. */
 export const SECOND_LOOK_MS = 1_000;
 /** While data flow directly, the relay in reserve is asked this often whether it is there: one ping of 45 bytes. */
 export const RESERVE_CHECK_MS = 5_000;

@@ -35,16 +35,24 @@ export class PathTimers {
 
   private keepaliveAtMs(path: Path): number {
     if (path.pingWanted) return Number.POSITIVE_INFINITY;
-    return Math.min(path.lastSentAtMs + this.intervalMs(path), this.silenceAtMs(path));
+    const atMs = path.lastSentAtMs + this.intervalMs(path);
+    return Math.min(atMs, path.active ? this.silenceAtMs(path) : this.nextLookAtMs(path));
   }
 
   private intervalMs(path: Path): number {
-    if (path.active) return this.keepalive.ms;
-    if (path.via === "relay") return this.reserveMs(path);
-    // Its one challenge was answered in the busy moment when the two met: which of two families is better is looked at again in peace,
-    // and once. Who asks a dead path again and again puts off the probe timeout by which it is known to be dead.
-    const isFresh = path.rtt.samples === 1 && path.lastElicitingAtMs === Number.NEGATIVE_INFINITY;
-    return isFresh ? SECOND_LOOK_MS : this.keepalive.ms;
+    return path.active || path.via === "direct" ? this.keepalive.ms : this.reserveMs(path);
+  }
+
+  /**
+   * What is known of a young direct path that carries nothing is of the busy moment when the two met, or of the data that it carried
+   * then. Whether it is better after all is looked at again in peace, each time after twice as long, until keepalives do it. Never
+   * while an answer is due: who asks a dead path again and again puts off the probe timeout by which it is known to be dead.
+   */
+  private nextLookAtMs(path: Path): number {
+    if (path.via === "relay" || path.sent.packetsInFlight > 0) return Number.POSITIVE_INFINITY;
+    const lastMs = Math.max(path.lastElicitingAtMs, path.openedAtMs);
+    const ageMs = Math.max(lastMs - path.openedAtMs, SECOND_LOOK_MS);
+    return ageMs < this.keepalive.ms ? lastMs + ageMs : Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -59,9 +67,7 @@ export class PathTimers {
   /** Who only receives has nothing in flight that would be missed: when the data cease, the path is asked once. */
   private silenceAtMs(path: Path): number {
     const { dataHeardAtMs } = this.paths;
-    return path.active && dataHeardAtMs > path.lastElicitingAtMs
-      ? dataHeardAtMs + SILENCE_MS
-      : Number.POSITIVE_INFINITY;
+    return dataHeardAtMs > path.lastElicitingAtMs ? dataHeardAtMs + SILENCE_MS : Number.POSITIVE_INFINITY;
   }
 
   handleTimeout(nowMs: number): void {

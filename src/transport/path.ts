@@ -63,6 +63,8 @@ export class Path implements PathSummary {
   /** Packets of data that are to go now, past the window, though another path carries the data: that one is in doubt. */
   copiesOwed = 0;
   lostPackets = 0;
+  /** When it came to be, or began anew. */
+  openedAtMs: number;
   /** When anything ack-eliciting was last sent; −∞ before. */
   lastElicitingAtMs = Number.NEGATIVE_INFINITY;
   /** When anything at all was last sent here, or came from here. */
@@ -103,6 +105,7 @@ export class Path implements PathSummary {
     this.quality = new PathQuality(nowMs);
     this.congestion = settings.congestion(datagramBytes);
     this.owner = owner;
+    this.openedAtMs = nowMs;
     this.lastSentAtMs = nowMs;
     this.lastHeardAtMs = nowMs;
     this.updatePacer();
@@ -388,6 +391,7 @@ export class Path implements PathSummary {
     this.copiesOwed = 0;
     this.state = "working";
     this.lossEvent.reset();
+    this.openedAtMs = nowMs;
     this.lastSentAtMs = nowMs;
     this.lastHeardAtMs = nowMs;
     this.updatePacer();

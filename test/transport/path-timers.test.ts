@@ -48,11 +48,47 @@ test("a path in reserve is measured a second time in peace, and IPv6 taken for i
   assert.deepEqual([ipv4.pingWanted, ipv6.pingWanted], [false, true]);
   exchange(table, ipv6, SECOND_LOOK_MS, 10);
   assert.equal(table.active, ipv6);
-  // IPv4 is in reserve now, and its turn has come; after that there are keepalives alone.
+  // IPv4 is in reserve now, and its turn has come.
   assert.equal(timers.deadlineMs, SECOND_LOOK_MS);
-  timers.handleTimeout(SECOND_LOOK_MS + 10);
-  exchange(table, ipv4, SECOND_LOOK_MS + 10, 10);
-  assert.ok(timers.deadlineMs >= KEEPALIVE_MS);
+});
+
+test("a young path in reserve is measured after longer and longer times, until keepalives do it", () => {
+  const { table, timers } = bench();
+  const used = table.open(0, routes.direct({ family: 4, host: "192.0.2.1", port: 4000 }), 10) ?? assert.fail();
+  const reserve = table.open(0, routes.direct({ family: 4, host: "192.0.2.2", port: 4000 }), 20) ?? assert.fail();
+  const askedAtMs: number[] = [];
+  for (let nowMs = 0; nowMs < 100_000; nowMs = timers.deadlineMs) {
+    timers.handleTimeout(nowMs);
+    if (used.pingWanted) exchange(table, used, nowMs, 10);
+    if (!reserve.pingWanted) continue;
+    askedAtMs.push(nowMs);
+    exchange(table, reserve, nowMs, 20);
+  }
+  const looks = askedAtMs.filter((atMs) => atMs < KEEPALIVE_MS);
+  assert.deepEqual(
+    looks,
+    looks.map((_, i) => SECOND_LOOK_MS * 2 ** i),
+  );
+  assert.ok(looks.length >= 4);
+  const later = askedAtMs.slice(looks.length);
+  assert.ok(
+    later.every((atMs, i) => i === 0 || atMs - (later[i - 1] as number) === KEEPALIVE_MS),
+    String(askedAtMs),
+  );
+  assert.equal(table.active, used);
+});
+
+test("a path that carried data when it was slow, and lost them to another, is looked at again", () => {
+  const { table, timers } = bench();
+  const ipv6 = table.open(0, routes.direct({ family: 6, host: "2001:db8::1", port: 4000 }), 11) ?? assert.fail();
+  for (const atMs of [20, 40, 60]) exchange(table, ipv6, atMs, 11);
+  const ipv4 = table.open(80, routes.direct({ family: 4, host: "192.0.2.1", port: 4000 }), 5) ?? assert.fail();
+  assert.equal(table.active, ipv4);
+  const atMs = timers.deadlineMs;
+  timers.handleTimeout(atMs);
+  assert.deepEqual([ipv4.pingWanted, ipv6.pingWanted, atMs], [false, true, 60 + SECOND_LOOK_MS]);
+  exchange(table, ipv6, atMs, 5);
+  assert.equal(table.active, ipv6);
 });
 
 test("a path in reserve that does not answer the second time is not asked again before its probe timeout", () => {

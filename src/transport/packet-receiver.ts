@@ -26,6 +26,8 @@ export class PacketReceiver implements FrameVisitor {
   private route!: Route;
   /** A challenge of this packet was answered; one answer a packet, or a small packet would bring large ones. */
   private challengeAnswered = false;
+  /** This packet asks whether the path is there, and how far away. */
+  private isQuestion = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -49,6 +51,7 @@ export class PacketReceiver implements FrameVisitor {
     this.nowMs = nowMs;
     this.route = route;
     this.challengeAnswered = false;
+    this.isQuestion = false;
     this.connection.onAuthenticated(nowMs, route);
     const framesStart = start + DATA_HEADER_BYTES;
     const framesEnd = end - TAG_BYTES;
@@ -62,7 +65,9 @@ export class PacketReceiver implements FrameVisitor {
     const eliciting = decoder.decode(bytes, framesStart, framesEnd, this);
     const { frequency } = known;
     if (eliciting) frequency.onPacket(nowMs, this.connection.rttMs);
-    known.onReceived(nowMs, packetNumber, eliciting, frequency.threshold, frequency.delayMs, codepoint);
+    // Nothing but the answer to a question shows how long the way is: it does not wait for others to go along.
+    const threshold = this.isQuestion ? 1 : frequency.threshold;
+    known.onReceived(nowMs, packetNumber, eliciting, threshold, frequency.delayMs, codepoint);
     if (!this.isOver) this.connection.routeProof.onPacket(nowMs, known, route, isNewest);
     return true;
   }
@@ -123,7 +128,9 @@ export class PacketReceiver implements FrameVisitor {
 
   // ---- frames
 
-  onPing(): void {}
+  onPing(): void {
+    this.isQuestion = true;
+  }
 
   onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number, counts: EcnCounts | undefined): void {
     if (this.isOver) return;

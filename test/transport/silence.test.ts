@@ -34,3 +34,12 @@ test("data that have come to their end are followed by one question, and then by
   assert.equal(made.hostB.datagramsSent - before[1], 1, "B asks");
   assert.equal(made.hostA.datagramsSent - before[0], 1, "A answers");
 });
+
+test("a question on an idle path is answered at once, so that the answer tells the round trip", () => {
+  const made = connected();
+  made.world.runFor(1_000);
+  made.hostA.input(() => made.connection.ping());
+  made.world.runFor(1_000);
+  const { rtt } = made.connection.paths.active ?? assert.fail();
+  assert.ok(rtt.latestMs >= 40 && rtt.latestMs < 41, `${rtt.latestMs} ms over 20 ms each way`);
+});

@@ -38,6 +38,9 @@ export class BbrModel {
 
   minRttMs = Number.POSITIVE_INFINITY;
   private minRttAtMs = Number.NEGATIVE_INFINITY;
+  /** By how much the packet with the least round trip was shorter than a full one, which a slow link needs longer for. */
+  private minRttShortBytes = 0;
+  private probeRttShortBytes = 0;
   private probeRttMinMs = Number.POSITIVE_INFINITY;
   private probeRttMinAtMs = Number.NEGATIVE_INFINITY;
   /** No round trip as short as the least one has been seen for a while: it is time to look again. */
@@ -91,9 +94,9 @@ export class BbrModel {
     return Math.min(this.maxBytesPerMs, this.shortTermBytesPerMs);
   }
 
-  /** Bandwidth-delay product times `gain`; Infinity before there is a round trip. */
+  /** Bandwidth-delay product, of full packets, times `gain`; Infinity before there is a round trip. */
   bdpBytes(bytesPerMs: number, gain: number): number {
-    return bytesPerMs * this.minRttMs * gain;
+    return (bytesPerMs * this.minRttMs + this.minRttShortBytes) * gain;
   }
 
   get extraAckedMaxBytes(): number {
@@ -172,18 +175,20 @@ export class BbrModel {
 
   // ---- round trip
 
-  updateMinRtt(nowMs: number): void {
+  updateMinRtt(nowMs: number, packetBytes: number): void {
     const rttMs = this.rate.sampleRttMs;
     const isFirst = this.probeRttMinMs === Number.POSITIVE_INFINITY;
     this.probeRttExpired = !isFirst && nowMs > this.probeRttMinAtMs + BBR_PROBE_RTT_INTERVAL_MS;
     if (rttMs < this.probeRttMinMs || (this.probeRttExpired && rttMs !== Number.POSITIVE_INFINITY)) {
       this.probeRttMinMs = rttMs;
       this.probeRttMinAtMs = nowMs;
+      this.probeRttShortBytes = Math.max(0, packetBytes - this.rate.sampleRttBytes);
     }
     const isOld = nowMs > this.minRttAtMs + BBR_MIN_RTT_MS;
     if (this.probeRttMinMs < this.minRttMs || isOld) {
       this.minRttMs = this.probeRttMinMs;
       this.minRttAtMs = this.probeRttMinAtMs;
+      this.minRttShortBytes = this.probeRttShortBytes;
     }
   }
 
@@ -256,7 +261,8 @@ export class BbrModel {
    * would make it three times as long.
    */
   get hasQueueOfProbe(): boolean {
-    const mostMs = this.minRttMs * (1 + BBR_QUEUE_SEEN);
+    const fullSizeMs = this.minRttShortBytes / Math.max(this.maxBytesPerMs, 1);
+    const mostMs = this.minRttMs * (1 + BBR_QUEUE_SEEN) + fullSizeMs;
     const isAnswered = this.roundCount > this.probeStartRound + 1 && this.roundSamples >= BBR_QUEUE_SAMPLES;
     return isAnswered && this.probeBaseRttMs <= mostMs && this.roundRttMs > mostMs;
   }
@@ -268,8 +274,8 @@ export class BbrModel {
   }
 
   private isQueue(rttMs: number): boolean {
-    const waitedMs = rttMs - this.minRttMs;
-    return waitedMs > this.minRttMs * BBR_QUEUE_SEEN && waitedMs * this.maxBytesPerMs > BBR_QUEUE_SEEN_BYTES;
+    const waitedBytes = (rttMs - this.minRttMs) * this.maxBytesPerMs - this.minRttShortBytes;
+    return waitedBytes > Math.max(this.minRttMs * BBR_QUEUE_SEEN * this.maxBytesPerMs, BBR_QUEUE_SEEN_BYTES);
   }
 
   /** Of so much in flight may be lost: behind a queue what the link loses in any case and a little, and more where it has no luck. */

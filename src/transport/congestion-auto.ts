@@ -228,8 +228,8 @@ export class CongestionAuto implements CongestionController {
 
   /** Where a queue never held more than a few packets, what it drops cannot be told from what the link loses. */
   private hasRoomForQueue({ model }: CongestionBbr): boolean {
-    const longestMs = this.linkLoss.longestRoundMs - model.minRttMs;
-    return longestMs * model.maxBytesPerMs >= AUTO_QUEUE_PACKETS * this.packetBytes;
+    const queuedMs = this.linkLoss.longRoundMs - model.minRttMs;
+    return queuedMs * model.maxBytesPerMs >= AUTO_QUEUE_PACKETS * this.packetBytes;
   }
 
   private beginTrial(nowMs: number, round: number): void {
@@ -240,7 +240,7 @@ export class CongestionAuto implements CongestionController {
   private beginReview(nowMs: number): void {
     this.reviewAtMs = nowMs + AUTO_REVIEW_MS;
     this.reviewedOwnLosses = this.linkLoss.ownLosses;
-    this.linkLoss.longestRoundMs = 0;
+    this.linkLoss.forgetRounds();
   }
 
   private beginCubic(nowMs: number, { model }: CongestionBbr): void {

@@ -149,7 +149,7 @@ export class CongestionBbr implements CongestionController {
     this.checkStartupDone();
     if (this.state === "drain") this.checkDrainDone(nowMs, flightBytes);
     if (this.fullPipe.wasReached) this.updateCycle(nowMs, flightBytes);
-    model.updateMinRtt(nowMs);
+    model.updateMinRtt(nowMs, this.limits.packetBytes);
     this.checkProbeRtt(nowMs, flightBytes);
     if (rate.newlyAckedBytes > 0) this.idleRestart = false;
     model.endAck();

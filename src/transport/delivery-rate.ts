@@ -53,6 +53,8 @@ export class DeliveryRate {
   sampleSentAtMs = 0;
   /** The least round trip of the packets in the latest ACK frame, in ms; Infinity for none. */
   sampleRttMs = Number.POSITIVE_INFINITY;
+  /** How long that packet is. */
+  sampleRttBytes = 0;
   /** The same, or that of the ACK frame before where a packet is found lost without one; 0 before there is any. */
   latestRttMs = 0;
   /** That of the latest packet. */
@@ -116,7 +118,10 @@ export class DeliveryRate {
     const rttMs = nowMs - (this.rows[row + SENT_AT] as number);
     this.rows[row + RTT] = rttMs;
     this.packetRttMs = rttMs;
-    if (rttMs < this.sampleRttMs) this.sampleRttMs = rttMs;
+    if (rttMs < this.sampleRttMs) {
+      this.sampleRttMs = rttMs;
+      this.sampleRttBytes = bytes;
+    }
     this.latestRttMs = this.sampleRttMs;
   }
 

@@ -19,8 +19,9 @@ export class LinkLoss {
   /** Packets that the link has lost by itself, and such as a full queue may have dropped; of others nothing is known. They only grow. */
   ownLosses = 0;
   queueLosses = 0;
-  /** The longest mean of a round's pairs since somebody has set this to 0, in ms. */
-  longestRoundMs = 0;
+  /** The longest mean of a round's pairs since `forgetRounds`, and the longest but one, in ms. */
+  private longestRoundMs = 0;
+  private secondRoundMs = 0;
   private lostBytes = 0;
   private sentBytes = 0;
   /** What packets remember of the path; each packet is told to both. */
@@ -72,7 +73,7 @@ export class LinkLoss {
     if (this.roundPairs === 0 || minRttMs === Number.POSITIVE_INFINITY) return;
     const roundMs = this.roundSumMs / this.roundPairs;
     // An acknowledgement that was held back makes a small round a long one.
-    if (this.roundPairs >= LINK_LOSS_ROUND_PAIRS) this.longestRoundMs = Math.max(this.longestRoundMs, roundMs);
+    if (this.roundPairs >= LINK_LOSS_ROUND_PAIRS) this.noteRound(roundMs);
     const part = this.meanMs === 0 ? 1 : 1 / LINK_LOSS_ROUNDS;
     this.meanMs += (roundMs - this.meanMs) * part;
     this.belowShare += (this.roundBelow / this.roundPairs - this.belowShare) * part;
@@ -84,6 +85,25 @@ export class LinkLoss {
       this.lostBytes /= 2;
       this.sentBytes /= 2;
     }
+  }
+
+  private noteRound(roundMs: number): void {
+    if (roundMs > this.longestRoundMs) {
+      this.secondRoundMs = this.longestRoundMs;
+      this.longestRoundMs = roundMs;
+    } else if (roundMs > this.secondRoundMs) {
+      this.secondRoundMs = roundMs;
+    }
+  }
+
+  /** How long packets have waited and travelled in the mean of a round, at the most but for one round that may be chance, in ms. */
+  get longRoundMs(): number {
+    return this.secondRoundMs;
+  }
+
+  forgetRounds(): void {
+    this.longestRoundMs = 0;
+    this.secondRoundMs = 0;
   }
 
   /** Of how many packets it would be told if they were lost whatever they have waited, 0 to 1. */

@@ -26,7 +26,9 @@ export class PacketReceiver implements FrameVisitor {
   private route!: Route;
   /** A challenge of this packet was answered; one answer a packet, or a small packet would bring large ones. */
   private challengeAnswered = false;
-  /** This packet asks whether the path is there, and how far away. */
+  /** This packet acknowledges something. */
+  private acknowledges = false;
+  /** It asks whether the path is there, and how far away. */
   private isQuestion = false;
 
   constructor(connection: Connection) {
@@ -51,6 +53,7 @@ export class PacketReceiver implements FrameVisitor {
     this.nowMs = nowMs;
     this.route = route;
     this.challengeAnswered = false;
+    this.acknowledges = false;
     this.isQuestion = false;
     this.connection.onAuthenticated(nowMs, route);
     const framesStart = start + DATA_HEADER_BYTES;
@@ -128,11 +131,13 @@ export class PacketReceiver implements FrameVisitor {
 
   // ---- frames
 
+  /** Beside an acknowledgement it only makes sure that this one is acknowledged some time. */
   onPing(): void {
-    this.isQuestion = true;
+    this.isQuestion = !this.acknowledges;
   }
 
   onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number, counts: EcnCounts | undefined): void {
+    this.acknowledges = true;
     if (this.isOver) return;
     // An acknowledgement for a path that was given up meanwhile is no news.
     this.connection.paths.byId(path)?.onAck(this.nowMs, delayUs, ranges, rangeCount, counts);

@@ -28,7 +28,7 @@ export interface PacketCipher {
 }
 
 export interface PacketCipherFactory {
-  readonly name: "openssl" | "sodium-native" | "node-crypto";
+  readonly name: string;
   /** @param key 32 bytes. */
   create(key: Uint8Array): PacketCipher;
 }

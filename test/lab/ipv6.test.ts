@@ -1,19 +1,12 @@
-// IPv6 between real firewalls: two sides that both have it go over it, one that has nothing else meets everybody, and a transfer outlives
-// the end of IPv6 and the change of an address, which temporary addresses bring every day (RFC 8981).
+// IPv6 between real firewalls: two sides that both have it go over it, one that has nothing else meets everybody, and netcheck tells which.
 
 import assert from "node:assert/strict";
 import { until } from "../io/condition-wait.ts";
 import { Download } from "./download.ts";
-import { FaultTransfer, faultTest } from "./faults-transfer.ts";
 import { RENDEZVOUS_NAME } from "./ipv6-topology.ts";
-import type { LabProcess } from "./lab-process.ts";
-import { labTest, pathEvent } from "./lab-tunnel.ts";
+import { labTest, pathEvent, remoteOf } from "./lab-tunnel.ts";
 
 const MB = 1_000_000;
-
-/** Where a side's data went last. */
-const remoteOf = ({ events }: LabProcess): string =>
-  String(events.findLast(({ event }) => event === "path")?.fields.remote);
 
 for (const [A, B, family] of [
   ["dual-stack", "dual-stack", 6],
@@ -52,32 +45,6 @@ labTest(
     assert.match(remoteOf(exposed.process), /^\[2001:db8::10\]:/);
   },
 );
-
-const dualStacks = { A: "dual-stack", B: "dual-stack" } as const;
-
-faultTest("IPv6 dies in mid-transfer, and the transfer goes on over IPv4, directly", dualStacks, async (fault) => {
-  const { lab, tunnel } = fault;
-  const transfer = await FaultTransfer.begin(tunnel, { seconds: 15, limitSeconds: 60 });
-  assert.match(remoteOf(transfer.connected.process), /^\[2001:/);
-  const atMs = performance.now();
-  await lab.faults.cutIpv6();
-  const { pauseMs } = await transfer.assertWhole(atMs);
-  assert.ok(pauseMs <= 5_000, `nothing arrived for ${Math.round(pauseMs)} ms`);
-  await transfer.goesBy("direct", 10_000);
-  assert.match(remoteOf(transfer.connected.process), /^203\.0\.113\.21:/);
-});
-
-faultTest("a temporary address is replaced in mid-transfer, and the transfer goes on", dualStacks, async (fault) => {
-  const { lab, tunnel } = fault;
-  const transfer = await FaultTransfer.begin(tunnel, { seconds: 15, limitSeconds: 60 });
-  const atMs = performance.now();
-  const change = "ip address add 2001:db8:2::7e37/64 dev eth0 nodad; ip address del 2001:db8:2::10/64 dev eth0";
-  await lab.output(lab.sites.B.host, ["sh", "-ec", change]);
-  const { pauseMs } = await transfer.assertWhole(atMs);
-  assert.ok(pauseMs <= 5_000, `nothing arrived for ${Math.round(pauseMs)} ms`);
-  await transfer.goesBy("direct", 10_000);
-  assert.ok(transfer.waysOf(transfer.exposed).at(-1) === "direct");
-});
 
 interface NetcheckFamily {
   readonly udp: boolean | null;

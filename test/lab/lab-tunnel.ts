@@ -146,6 +146,10 @@ export class LabTunnel {
   }
 }
 
+/** Where a side's data went last. */
+export const remoteOf = ({ events }: LabProcess): string =>
+  String(events.findLast(({ event }) => event === "path")?.fields.remote);
+
 /** Waits for a program to say that its traffic goes this way. @param from how many of its events to pass over */
 export function pathEvent(
   process: LabProcess,

@@ -11,13 +11,13 @@ import { type Random, randomBytes } from "../../src/base/random.ts";
 import { type Carrier, RouteTable } from "../../src/base/route.ts";
 import type { Transmit } from "../../src/base/transmit.ts";
 import type { Identity } from "../../src/crypto/identity.ts";
-import { bestPacketCipher } from "../../src/crypto/packet-cipher.ts";
 import type { CongestionControllerFactory } from "../../src/transport/congestion-controller.ts";
 import type { Connection } from "../../src/transport/connection.ts";
 import { Endpoint, NO_PSK, NO_SECRET_TAG } from "../../src/transport/endpoint.ts";
 import type { Stream } from "../../src/transport/stream.ts";
 import type { TransportSettings } from "../../src/transport/transport-settings.ts";
 import { seededIdentity } from "../crypto/seeded-identity.ts";
+import { unencryptedCipher } from "../crypto/unencrypted-cipher.ts";
 
 const CHUNK = new Uint8Array(16 * 1024);
 const KEY = new Uint8Array([1]);
@@ -27,7 +27,7 @@ function endpointOf(random: Random, identity: Identity, settings: Partial<Transp
     identity,
     instance: randomBytes(random, 8),
     random,
-    cipher: bestPacketCipher(),
+    cipher: unencryptedCipher,
     log: silentLog,
     admit: () => ({ psk: NO_PSK }),
     settings,

@@ -261,10 +261,8 @@ export class BbrModel {
    * would make it three times as long.
    */
   get hasQueueOfProbe(): boolean {
-    const fullSizeMs = this.minRttShortBytes / Math.max(this.maxBytesPerMs, 1);
-    const mostMs = this.minRttMs * (1 + BBR_QUEUE_SEEN) + fullSizeMs;
     const isAnswered = this.roundCount > this.probeStartRound + 1 && this.roundSamples >= BBR_QUEUE_SAMPLES;
-    return isAnswered && this.probeBaseRttMs <= mostMs && this.roundRttMs > mostMs;
+    return isAnswered && !this.hasWaited(this.probeBaseRttMs) && this.hasWaited(this.roundRttMs);
   }
 
   /** Whether nearly all that was acknowledged of late has waited on its way. */
@@ -274,8 +272,16 @@ export class BbrModel {
   }
 
   private isQueue(rttMs: number): boolean {
-    const waitedBytes = (rttMs - this.minRttMs) * this.maxBytesPerMs - this.minRttShortBytes;
-    return waitedBytes > Math.max(this.minRttMs * BBR_QUEUE_SEEN * this.maxBytesPerMs, BBR_QUEUE_SEEN_BYTES);
+    return this.hasWaited(rttMs) && this.waitedBytes(rttMs) > BBR_QUEUE_SEEN_BYTES;
+  }
+
+  private hasWaited(rttMs: number): boolean {
+    return this.waitedBytes(rttMs) > this.minRttMs * BBR_QUEUE_SEEN * this.maxBytesPerMs;
+  }
+
+  /** What stood before a full packet with this round trip. */
+  private waitedBytes(rttMs: number): number {
+    return (rttMs - this.minRttMs) * this.maxBytesPerMs - this.minRttShortBytes;
   }
 
   /** Of so much in flight may be lost: behind a queue what the link loses in any case and a little, and more where it has no luck. */

@@ -19,9 +19,9 @@ export class LinkLoss {
   /** Packets that the link has lost by itself, and such as a full queue may have dropped; of others nothing is known. They only grow. */
   ownLosses = 0;
   queueLosses = 0;
-  /** The longest mean of a round's pairs since `forgetRounds`, and the longest but one, in ms. */
+  /** The longest mean of a round's pairs since `forgetRounds` but for one, which may be chance, in ms. */
+  longRoundMs = 0;
   private longestRoundMs = 0;
-  private secondRoundMs = 0;
   private lostBytes = 0;
   private sentBytes = 0;
   /** What packets remember of the path; each packet is told to both. */
@@ -88,22 +88,13 @@ export class LinkLoss {
   }
 
   private noteRound(roundMs: number): void {
-    if (roundMs > this.longestRoundMs) {
-      this.secondRoundMs = this.longestRoundMs;
-      this.longestRoundMs = roundMs;
-    } else if (roundMs > this.secondRoundMs) {
-      this.secondRoundMs = roundMs;
-    }
-  }
-
-  /** How long packets have waited and travelled in the mean of a round, at the most but for one round that may be chance, in ms. */
-  get longRoundMs(): number {
-    return this.secondRoundMs;
+    this.longRoundMs = Math.max(this.longRoundMs, Math.min(roundMs, this.longestRoundMs));
+    this.longestRoundMs = Math.max(this.longestRoundMs, roundMs);
   }
 
   forgetRounds(): void {
+    this.longRoundMs = 0;
     this.longestRoundMs = 0;
-    this.secondRoundMs = 0;
   }
 
   /** Of how many packets it would be told if they were lost whatever they have waited, 0 to 1. */

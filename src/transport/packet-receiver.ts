@@ -26,10 +26,9 @@ export class PacketReceiver implements FrameVisitor {
   private route!: Route;
   /** A challenge of this packet was answered; one answer a packet, or a small packet would bring large ones. */
   private challengeAnswered = false;
-  /** This packet acknowledges something. */
+  /** This packet has an ACK; it has a PING, which without an ACK asks whether the path is there, and how far away. */
   private acknowledges = false;
-  /** It asks whether the path is there, and how far away. */
-  private isQuestion = false;
+  private pings = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -54,7 +53,7 @@ export class PacketReceiver implements FrameVisitor {
     this.route = route;
     this.challengeAnswered = false;
     this.acknowledges = false;
-    this.isQuestion = false;
+    this.pings = false;
     this.connection.onAuthenticated(nowMs, route);
     const framesStart = start + DATA_HEADER_BYTES;
     const framesEnd = end - TAG_BYTES;
@@ -68,8 +67,9 @@ export class PacketReceiver implements FrameVisitor {
     const eliciting = decoder.decode(bytes, framesStart, framesEnd, this);
     const { frequency } = known;
     if (eliciting) frequency.onPacket(nowMs, this.connection.rttMs);
-    // Nothing but the answer to a question shows how long the way is: it does not wait for others to go along.
-    const threshold = this.isQuestion ? 1 : frequency.threshold;
+    // Nothing but the answer to a question shows how long the way is: it does not wait for others to go along. Beside an acknowledgement
+    // a PING only makes sure that this one is acknowledged some time.
+    const threshold = this.pings && !this.acknowledges ? 1 : frequency.threshold;
     known.onReceived(nowMs, packetNumber, eliciting, threshold, frequency.delayMs, codepoint);
     if (!this.isOver) this.connection.routeProof.onPacket(nowMs, known, route, isNewest);
     return true;
@@ -131,9 +131,8 @@ export class PacketReceiver implements FrameVisitor {
 
   // ---- frames
 
-  /** Beside an acknowledgement it only makes sure that this one is acknowledged some time. */
   onPing(): void {
-    this.isQuestion = !this.acknowledges;
+    this.pings = true;
   }
 
   onAck(path: number, delayUs: number, ranges: Float64Array, rangeCount: number, counts: EcnCounts | undefined): void {

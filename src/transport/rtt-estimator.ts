@@ -3,16 +3,12 @@
 import { GRANULARITY_MS, INITIAL_RTT_MS } from "../base/limits.ts";
 
 export class RttEstimator {
-  /** So many round trips have been measured. */
-  samples = 0;
+  /** A round trip has been measured. */
+  hasSample = false;
   latestMs = INITIAL_RTT_MS;
   smoothedMs = INITIAL_RTT_MS;
   variationMs = INITIAL_RTT_MS / 2;
   minMs = INITIAL_RTT_MS;
-
-  get hasSample(): boolean {
-    return this.samples > 0;
-  }
 
   /**
    * @param rttMs time from sending to the acknowledgement.
@@ -21,7 +17,8 @@ export class RttEstimator {
   sample(rttMs: number, ackDelayMs: number): void {
     const rtt = Math.max(rttMs, 0.001);
     this.latestMs = rtt;
-    if (this.samples++ === 0) {
+    if (!this.hasSample) {
+      this.hasSample = true;
       this.minMs = rtt;
       this.smoothedMs = rtt;
       this.variationMs = rtt / 2;
@@ -40,7 +37,7 @@ export class RttEstimator {
 
   /** Forgets everything: the path now leads elsewhere. */
   reset(): void {
-    this.samples = 0;
+    this.hasSample = false;
     this.latestMs = INITIAL_RTT_MS;
     this.smoothedMs = INITIAL_RTT_MS;
     this.variationMs = INITIAL_RTT_MS / 2;

@@ -25,7 +25,7 @@ class UnencryptedCipher implements PacketCipher {
 
   seal(buffer: Uint8Array, headerStart: number, payloadEnd: number, path: number, packetNumber: number): void {
     this.makeTag(payloadEnd + TAG_BYTES - headerStart, path, packetNumber);
-    for (let i = 0; i < TAG_BYTES; i++) buffer[payloadEnd + i] = this.tag[i] as number;
+    buffer.set(this.tag, payloadEnd);
   }
 
   open(buffer: Uint8Array, headerStart: number, packetEnd: number, path: number, packetNumber: number): boolean {
